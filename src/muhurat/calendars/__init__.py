@@ -1,0 +1,1 @@
+"""Which session a moment belongs to, and when it opens and closes."""

@@ -1,0 +1,1 @@
+"""Recording every byte first, understanding it afterwards."""

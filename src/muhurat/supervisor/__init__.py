@@ -1,0 +1,1 @@
+"""Keeping the desk's processes running, and saying when they are not."""

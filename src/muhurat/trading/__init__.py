@@ -1,0 +1,1 @@
+"""From bars to orders under risk limits, the same in debug, test and live."""

@@ -1,0 +1,1 @@
+"""Speaking each venue's language: connect, decode, place, log in."""
