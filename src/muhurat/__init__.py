@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-"""Muhurat runs a trading desk's day: it prepares, records, keeps, trades, watches itself and shows all of it on one page."""
+"""Muhurat runs a trading desk's day: prepares it, records it, trades it by rule, watches itself and shows it all."""
 
 __version__ = "0.1.0"

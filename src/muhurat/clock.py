@@ -21,7 +21,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta, timezone
 from datetime import time as time_of_day
 from pathlib import Path
@@ -58,13 +58,8 @@ class Clock(Protocol):
     async def wait_until(self, instant_ns: int) -> None:
         """Wait in an event loop until desk time has reached `instant_ns`."""
 
-    def hold(self) -> Holding:
+    def hold(self) -> AbstractContextManager[None]:
         """Stop desk time for the length of a `with` block, where desk time can be stopped."""
-
-
-class Holding(Protocol):
-    def __enter__(self) -> None: ...
-    def __exit__(self, *exc: object) -> None: ...
 
 
 class SystemClock:

@@ -2,17 +2,20 @@
 
 A venue's decoder turns one message into a `TickBatch`. Packets of one layout form a `TickGroup`, whose columns carry the
 names of the tick tables; a column that a layout does not have is absent. Inside a column, "the venue sent none" is NaN
-for prices and 0 for times in seconds; stores write both as null.
+for prices and 0 for the times named in `TIMES_S`; stores write both as null.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+TIMES_S: Final = frozenset({"last_trade_time", "exchange_timestamp"})
+"""Columns in whole seconds since 1970 (UTC), in which 0 means that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +32,31 @@ class TickGroup:
 
 @dataclass(frozen=True, slots=True)
 class TickBatch:
-    """All packets of one message; `unknown` counts packets by a length nobody documented."""
+    """All packets of one message.
+
+    `packets` counts the complete ones, of known and of unknown layout; `unknown` counts the latter by their length;
+    `truncated` says that the message announced more than it held, `excess_bytes` that it held more than it announced.
+    `names` are the columns of every row, in order; empty means each layout's own.
+    """
 
     packets: int
     groups: tuple[TickGroup, ...]
     unknown: Mapping[int, int] = field(default_factory=dict)
     truncated: bool = False
+    excess_bytes: int = 0
+    names: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """One dict per packet, in the order of the message, with the tick tables' column names."""
-        found: list[tuple[int, TickGroup, int]] = [
-            (int(packet), group, row) for group in self.groups for row, packet in enumerate(group.packet_index)
-        ]
-        for _, group, row in sorted(found, key=lambda entry: entry[0]):
-            yield {name: _plain(column[row]) for name, column in group.columns.items()}
+        """One dict of plain Python values per known packet, in the order of the message; None is "no such value"."""
+        found = [(int(packet), row) for group in self.groups for packet, row in self._group_rows(group)]
+        yield from (row for _, row in sorted(found, key=lambda entry: entry[0]))
+
+    def _group_rows(self, group: TickGroup) -> Iterator[tuple[Any, dict[str, Any]]]:
+        names = self.names or tuple(group.columns)
+        absent = [None] * len(group)
+        columns = [_plain(name, group.columns[name]) if name in group.columns else absent for name in names]
+        for packet, *values in zip(group.packet_index, *columns, strict=True):
+            yield packet, dict(zip(names, values, strict=True))
 
 
 class MessageDecoder(Protocol):
@@ -51,6 +65,8 @@ class MessageDecoder(Protocol):
     def __call__(self, payload: bytes) -> TickBatch: ...
 
 
-def _plain(value: Any) -> Any:
-    plain = value.item()
-    return None if isinstance(plain, float) and plain != plain else plain
+def _plain(name: str, column: NDArray[Any]) -> list[Any]:
+    values: list[Any] = column.tolist()
+    if column.dtype.kind == "f":
+        return [None if value != value else value for value in values]
+    return [value or None for value in values] if name in TIMES_S else values

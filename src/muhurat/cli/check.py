@@ -1,0 +1,27 @@
+"""`muhurat check`: everything that is wrong with a desk, at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from muhurat.cli.options import DEFAULT_DESK, DeskOption, JsonOption, OverlayOption
+
+
+def command(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, json: JsonOption = False) -> None:
+    """Explain every problem of a desk file at once, and touch everything that it names.
+
+    Exit code 0 when all is well, 1 when something the desk needs is missing, 2 when the file itself is wrong.
+    """
+    from muhurat import app
+    from muhurat.cli.output import print_rows
+
+    findings = app.check(desk, _paths(overlay))
+    print_rows([finding.row() for finding in findings], as_json=json, title=None if json else f"check of {desk}")
+    if any(finding.verdict == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _paths(overlay: list[Path] | None) -> list[Path]:
+    return list(overlay or [])

@@ -1,0 +1,21 @@
+"""`muhurat status`: what runs, what is recorded, what went wrong."""
+
+from __future__ import annotations
+
+from muhurat.cli.options import DEFAULT_DESK, DeskOption, JsonOption, OverlayOption
+
+
+def command(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, json: JsonOption = False) -> None:
+    """Show services, feeds and alerts, from what the desk's processes wrote last; works when the supervisor is gone."""
+    from muhurat import app
+    from muhurat.cli.output import print_json, print_table
+    from muhurat.web.status import desk_status
+
+    status = desk_status(app.open_desk(desk, overlay or []).run_dir)
+    if json:
+        print_json(status)
+        return
+    print(f"supervisor: {status['supervisor']}")
+    print_table(status["services"], title="services")
+    print_table([{"feed": name, **facts} for name, facts in status["feeds"].items()], title="feeds", empty="none yet")
+    print_table(status["alerts"][-10:], title="alerts", empty="none")

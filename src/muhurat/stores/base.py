@@ -1,0 +1,133 @@
+"""What every store promises, whatever keeps the data: the contracts that the rest of the desk is written against.
+
+A tick is known by its `seq`, which says where in the journal it was received; so inserting any stretch of a journal a
+second time changes nothing. The names and kinds of the columns are declared in `stores.schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from muhurat.clock import IST
+from muhurat.errors import StoreError
+
+HOUR_SHIFT: Final = 44
+RECORD_SHIFT: Final = 12
+MOST_PACKETS: Final = 1 << RECORD_SHIFT
+MOST_RECORDS: Final = 1 << (HOUR_SHIFT - RECORD_SHIFT)
+
+_HOUR_NAME: Final = "%Y%m%d_%H00"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR: Final = timedelta(hours=1)
+
+
+def hour_number(hour: str) -> int:
+    """Whole hours from the epoch to the start of a journal hour named `YYYYMMDD_HH00` in India's time.
+
+    India is half an hour off, so the number is rounded down; `hour_name` is its exact inverse.
+    """
+    try:
+        start = datetime.strptime(hour, _HOUR_NAME).replace(tzinfo=IST)
+    except ValueError as error:
+        raise StoreError(f"{hour!r} is no journal hour; one looks like 20250902_0900") from error
+    return (start - _EPOCH) // _HOUR
+
+
+def hour_name(number: int) -> str:
+    """The journal hour `YYYYMMDD_HH00` that `hour_number` numbers so."""
+    return (_EPOCH + number * _HOUR + timedelta(minutes=30)).astimezone(IST).strftime(_HOUR_NAME)
+
+
+def make_seq(hour: str, record: NDArray[Any], packet: NDArray[Any]) -> NDArray[np.uint64]:
+    """The `seq` of packets: `hours since epoch << 44 | record ordinal in the hour << 12 | packet index in the record`.
+
+    Raises `StoreError` when an ordinal or index does not fit, as 4,096 packets in one record would not.
+    """
+    if len(packet) and (int(packet.max()) >= MOST_PACKETS or int(record.max()) >= MOST_RECORDS):
+        raise StoreError(f"record {int(record.max())}, packet {int(packet.max())} of {hour} do not fit into a seq")
+    base = np.uint64(hour_number(hour) << HOUR_SHIFT)
+    return base | (record.astype(np.uint64) << np.uint64(RECORD_SHIFT)) | packet.astype(np.uint64)
+
+
+def hour_of_seq(seq: int) -> str:
+    """The journal hour in which the packet was received."""
+    return hour_name(seq >> HOUR_SHIFT)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a store holds of one table, feed and journal hour: how many rows, from when to when (received, UTC)."""
+
+    table: str
+    feed: str
+    hour: str
+    rows: int
+    first_ns: int
+    last_ns: int
+
+
+class QueryError(StoreError):
+    """A query the store cannot run; `line` and `column` count from 1 and say where, if the store knows."""
+
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None, hint: str = "") -> None:
+        where = f"line {line}, column {column}: " if line is not None else ""
+        super().__init__(f"the query cannot be run: {where}{message}", hint=hint)
+        self.line = line
+        self.column = column
+
+
+class Rows:
+    """The answer to a query: its column names at once, its rows as they are read, once.
+
+    Instants are naive datetimes in UTC, as tick stores keep them.
+    """
+
+    def __init__(self, columns: Sequence[str], batches: Iterator[Sequence[tuple[Any, ...]]]) -> None:
+        self.columns = tuple(columns)
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        for batch in self._batches:
+            yield from batch
+
+    def dicts(self) -> Iterator[dict[str, Any]]:
+        """The rows as mappings from column names."""
+        for row in self:
+            yield dict(zip(self.columns, row, strict=True))
+
+
+class TickStore(Protocol):
+    """Ticks by table, queried with SQL. One process appends to a feed at a time; any number may query."""
+
+    def append(self, table: str, columns: Mapping[str, NDArray[Any]], *, feed: str) -> None:
+        """Take rows of one journal hour and feed; they are kept for good once `flush` has returned.
+
+        Within a feed `seq` identifies a row: one that is already there is replaced, never doubled. Columns that are
+        not given are null, as are NaN prices and zero times. Raises `StoreError` for an unknown table or column, for
+        a missing one that no row can do without, and when another process appends to the feed.
+        """
+
+    def flush(self) -> None:
+        """Make everything appended durable; on return it survives the loss of power. Raises `StoreError`."""
+
+    def query(self, sql: str) -> Rows:
+        """Run one SELECT in the store's own dialect; raises `QueryError` when it is wrong."""
+
+    def coverage(self) -> list[Coverage]:
+        """What is kept, by table, feed and hour, in that order."""
+
+    def close(self) -> None:
+        """Flush, tidy up and let another process append."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,111 @@
+"""The desk file: every mistake is told at once, with its place and a way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muhurat.config import Desk, Known, desk_from, load_desk
+from muhurat.errors import ConfigError
+
+KNOWN = Known(
+    venues=frozenset({"kite"}),
+    strategies=frozenset({"ema_mean_reversion"}),
+    store_schemes=frozenset({"parquet"}),
+    universes=frozenset({"sensex_atm"}),
+)
+
+
+def load(tmp_path: Path, text: str, overlay: str = "", **environment: str) -> Desk:
+    (tmp_path / "desk.yaml").write_text(text)
+    overlays = []
+    if overlay:
+        (tmp_path / "overlay.yaml").write_text(overlay)
+        overlays.append(tmp_path / "overlay.yaml")
+    return load_desk(tmp_path / "desk.yaml", overlays, known=KNOWN, environment=environment)
+
+
+def problems(tmp_path: Path, text: str) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    return {problem.path: str(problem) for problem in caught.value.problems}
+
+
+def test_a_desk_file_needs_no_more_than_a_name(tmp_path: Path) -> None:
+    desk = load(tmp_path, "desk: {name: x}")
+    assert desk.data_dir == tmp_path / "data"
+    assert desk.stores.ticks == "parquet:///./data/ticks"
+
+
+def test_six_different_mistakes_are_told_in_one_go(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        """
+desk: {name: x, data_drr: ./data}
+venues: {kite: {api_key: "${NOT_SET_ANYWHERE}"}}
+feeds: {sensex_desk: {venue: kitee, universe: sensex_atm}}
+stores: {ticks: "parket:///x"}
+trading: {mode: tset, paper_capital: -5, last_entry_time: "25:00"}
+web: {listen: nowhere}
+""",
+    )
+    assert "did you mean 'data_dir'?" in found["desk.data_drr"]
+    assert "NOT_SET_ANYWHERE" in found["venues.kite.api_key"]
+    assert "'kitee'" in found["feeds.sensex_desk.venue"]
+    assert "'parket'" in found["stores.ticks"]
+    assert "'tset'" in found["trading.mode"]
+    assert "-5" in found["trading.paper_capital"]
+    assert "25:00" in found["trading.last_entry_time"]
+    assert "host:port" in found["web.listen"]
+
+
+def test_a_feed_of_a_venue_without_a_section_is_a_mistake(tmp_path: Path) -> None:
+    found = problems(tmp_path, "desk: {name: x}\nfeeds: {a: {venue: kite, universe: sensex_atm}}")
+    assert "venues.kite" in found["feeds.a.venue"]
+
+
+def test_a_trader_without_its_feed_is_a_mistake(tmp_path: Path) -> None:
+    assert "sensex_desk" in problems(tmp_path, "desk: {name: x}\ntrading: {}")["trading.feed"]
+
+
+def test_broken_yaml_is_told_with_line_and_column(tmp_path: Path) -> None:
+    (place,) = problems(tmp_path, "desk: {name: x\nweb: [")
+    assert place.endswith(("desk.yaml:2:5", "desk.yaml:2:4"))
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="muhurat init"):
+        load_desk(tmp_path / "nowhere.yaml")
+
+
+def test_overlays_win_key_by_key(tmp_path: Path) -> None:
+    desk = load(tmp_path, "desk: {name: x, log_level: debug}", "desk: {name: y}")
+    assert (desk.desk.name, desk.desk.log_level) == ("y", "debug")
+
+
+def test_secrets_come_from_the_environment_before_dotenv(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# note\nexport KEY='from file'\nOTHER=o\n")
+    text = 'desk: {name: x}\nvenues: {kite: {api_key: "${KEY}", api_secret: "${OTHER}"}}'
+    assert load(tmp_path, text).venues.kite.api_key == "from file"  # type: ignore[union-attr]
+    assert load(tmp_path, text, KEY="from environment").venues.kite.api_key == "from environment"  # type: ignore[union-attr]
+
+
+def test_keys_of_later_versions_are_read_past_and_named(tmp_path: Path) -> None:
+    desk = load(tmp_path, "desk: {name: x}\njobs: {registry: process.json}\nstores: {cache: 'sqlite:///c'}")
+    assert desk.unread_keys == ("jobs", "stores.cache")
+
+
+def test_a_desk_cannot_be_changed_once_loaded(tmp_path: Path) -> None:
+    desk = load(tmp_path, "desk: {name: x}")
+    with pytest.raises(ValueError, match="frozen"):
+        desk.web = desk.web
+
+
+@given(st.dictionaries(st.text(max_size=8), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=4))
+def test_no_mapping_whatever_without_a_desk_ends_in_anything_but_named_problems(raw: dict[str, object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        desk_from(raw, known=KNOWN)
+    assert all(problem.path and problem.message for problem in caught.value.problems)
