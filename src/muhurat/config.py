@@ -276,6 +276,9 @@ class Desk(Section):
         return self.path(self.desk.run_dir)
 
 
+_NOT_WRITTEN: Final = ("folder", "source", "overlays", "unread_keys")
+
+
 @dataclass(slots=True)
 class _Variables:
     """Values for `${NAME}`, and the names that had none."""
@@ -333,6 +336,9 @@ def desk_from(
     unread = tuple(key for key in LATER_KEYS if _take(tree, key.split(".")))
     filling = _Variables(variables or {})
     tree = filling.fill(tree, "")
+    filling.problems += [
+        ConfigProblem(name, "unknown key") for name in _NOT_WRITTEN if tree.pop(name, None) is not None
+    ]
     try:
         desk = Desk.model_validate(tree, context={"known": known or Known()})
     except ValidationError as error:
@@ -418,9 +424,9 @@ def _read_dotenv(path: Path) -> dict[str, str]:
 
 
 def _problem(error: dict[str, Any]) -> ConfigProblem:
-    location = [part for part in error["loc"] if part != "[key]"]
-    path = ".".join(str(part) or repr(part) for part in location)
     kind = error["type"]
+    location = [part for part in error["loc"] if part != "[key]" or kind == "extra_forbidden"]
+    path = ".".join(str(part) or repr(part) for part in location)
     if kind == "extra_forbidden":
         names = _keys_beside(location)
         near = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.5)
@@ -440,8 +446,7 @@ def _keys_beside(location: Sequence[Any]) -> list[str]:
         fields = getattr(model, "model_fields", None)
         annotation = fields[part].annotation if fields and part in fields else None
         model = _section_in(annotation) if annotation is not None else model
-    hidden = {"folder", "source", "overlays", "unread_keys"} if model is Desk else set()
-    return [name for name in getattr(model, "model_fields", {}) if name not in hidden]
+    return [name for name in getattr(model, "model_fields", {}) if model is not Desk or name not in _NOT_WRITTEN]
 
 
 def _section_in(annotation: Any) -> Any:

@@ -80,7 +80,7 @@ class Calendar:
         return self.status(day).open
 
     def why(self, day: date) -> str:
-        """The reason in a word or two: `weekend`, a holiday's name, `regular`, `muhurat`, `budget`, `dr_test`, `special`."""
+        """The reason in a word or two: `weekend`, a holiday's name, or the kind of session, such as `muhurat`."""
         status = self.status(day)
         return status.kind if status.open or status.kind == WEEKEND else status.name
 
@@ -89,10 +89,50 @@ class Calendar:
 
         Raises `CalendarError` beyond the data, and for a session whose hours the exchange has not published.
         """
-        status = self.status(day)
-        if not status.open:
-            return None
-        entry = self._days.get(day)
+        return self._session(day) if self.is_open(day) else None
+
+    def open_days(self, first: date, last: date) -> Iterator[date]:
+        """The trading days from `first` to `last`, both included; needs no hours."""
+        day = first
+        while day <= last:
+            if self.is_open(day):
+                yield day
+            day += _ONE_DAY
+
+    def sessions(self, first: date, last: date) -> Iterator[Session]:
+        """The sessions from `first` to `last`, both included, in order."""
+        for day in self.open_days(first, last):
+            yield self._session(day)
+
+    def previous_day(self, day: date) -> date:
+        """The last trading day before `day`."""
+        return self._search(day, -_ONE_DAY)
+
+    def next_day(self, day: date) -> date:
+        """The first trading day after `day`."""
+        return self._search(day, _ONE_DAY)
+
+    def previous_session(self, day: date) -> Session:
+        """The last session before `day`. Raises `CalendarError` when the data end, or its hours are not known."""
+        return self._session(self.previous_day(day))
+
+    def next_session(self, day: date) -> Session:
+        """The first session after `day`. Raises `CalendarError` when the data end, or its hours are not known."""
+        return self._session(self.next_day(day))
+
+    def expiring_index_close(self, day: date) -> int:
+        """When index contracts that expire on `day` stop trading, UTC nanoseconds; raises on a closed day.
+
+        From 2026-12-07 that is before the segment's own close (named window `expiring_index`); before, the same.
+        """
+        session = self.session(day)
+        if session is None:
+            raise CalendarError(f"{self.mic} {self.segment} is closed on {day} ({self.why(day)}): nothing expires")
+        window = session.window("expiring_index")
+        return session.close_ns if window is None else window.close_ns
+
+    def _session(self, day: date) -> Session:
+        status, entry = self.status(day), self._days.get(day)
         if entry is not None and entry.hours_unknown:
             raise CalendarError(
                 f"{self.mic} {self.segment} trades on {day} ({status.name}), but its hours are not known",
@@ -112,51 +152,6 @@ class Calendar:
             windows=tuple(self._window(day, span) for span in hours.trading or ()),
             named=tuple((name, self._window(day, span)) for name, span in hours.named),
         )
-
-    def open_days(self, first: date, last: date) -> Iterator[date]:
-        """The trading days from `first` to `last`, both included; needs no hours."""
-        day = first
-        while day <= last:
-            if self.is_open(day):
-                yield day
-            day += _ONE_DAY
-
-    def sessions(self, first: date, last: date) -> Iterator[Session]:
-        """The sessions from `first` to `last`, both included, in order."""
-        for day in self.open_days(first, last):
-            yield self._known(day)
-
-    def previous_day(self, day: date) -> date:
-        """The last trading day before `day`."""
-        return self._search(day, -_ONE_DAY)
-
-    def next_day(self, day: date) -> date:
-        """The first trading day after `day`."""
-        return self._search(day, _ONE_DAY)
-
-    def previous_session(self, day: date) -> Session:
-        """The last session before `day`. Raises `CalendarError` when the data end, or its hours are not known."""
-        return self._known(self.previous_day(day))
-
-    def next_session(self, day: date) -> Session:
-        """The first session after `day`. Raises `CalendarError` when the data end, or its hours are not known."""
-        return self._known(self.next_day(day))
-
-    def expiring_index_close(self, day: date) -> int:
-        """When index contracts that expire on `day` stop trading, UTC nanoseconds; raises on a closed day.
-
-        From 2026-12-07 that is before the segment's own close (named window `expiring_index`); before, the same.
-        """
-        session = self.session(day)
-        if session is None:
-            raise CalendarError(f"{self.mic} {self.segment} is closed on {day} ({self.why(day)}): nothing expires")
-        window = session.window("expiring_index")
-        return session.close_ns if window is None else window.close_ns
-
-    def _known(self, day: date) -> Session:
-        session = self.session(day)
-        assert session is not None, f"{day} is an open day"
-        return session
 
     def _search(self, day: date, step: timedelta) -> date:
         found = day + step

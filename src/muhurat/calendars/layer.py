@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -143,7 +144,9 @@ class _Reader:
         match covers:
             case {"from": date() as first, "to": date() as last} if first <= last and len(covers) == 2:
                 return first, last
-        self._problems.append(f"covers: {covers!r} is no span of days, such as {{ from = 2027-01-01, to = 2027-12-31 }}")
+        self._problems.append(
+            f"covers: {covers!r} is no span of days, such as {{ from = 2027-01-01, to = 2027-12-31 }}"
+        )
         return None
 
     def _hours(self) -> dict[str, tuple[Hours, ...]]:
@@ -221,7 +224,7 @@ class _Reader:
         if "trading" not in line:
             return None
         spans = tuple(span for pair in line["trading"] if (span := self._span(pair, where)) is not None)
-        for before, after in zip(spans, spans[1:], strict=False):
+        for before, after in pairwise(spans):
             if before[1] >= after[0]:
                 self._problems.append(f"{where}: the window {_show(after)} does not come after {_show(before)}")
         if not spans:

@@ -42,8 +42,8 @@ class Window:
 class Session:
     """One day's trading of one segment.
 
-    `windows` are the stretches of continuous trading in order; they never overlap, and a disaster-recovery test has two.
-    `named` are further stretches by name, such as `pre_open`, `closing_auction` or `fo_stocks`. `source` says who
+    `windows` are the stretches of continuous trading in order; they never overlap, and a disaster-recovery test has
+    two. `named` are further stretches by name, such as `pre_open`, `closing_auction` or `fo_stocks`. `source` says who
     announced the hours.
     """
 

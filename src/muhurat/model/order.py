@@ -36,9 +36,10 @@ class ExitReason(StrEnum):
     TIME = "time"
     SQUARE_OFF = "square_off"
 
-    def outranks(self, other: ExitReason) -> bool:
-        """Whether this reason is named when both hold in one bar."""
-        return _RANK[self] < _RANK[other]
+    @property
+    def rank(self) -> int:
+        """0 for the weightiest; of several reasons in one bar the one of the lowest rank is named."""
+        return _RANK[self]
 
 
 _RANK = {reason: rank for rank, reason in enumerate(ExitReason)}

@@ -28,12 +28,13 @@ class Contract:
     strike: Decimal
     expiry: date
     lot_size: int
+    underlying: str = "SENSEX"
     modelled: bool = False
 
     @property
     def display_symbol(self) -> str:
         """The desk's own way to write it, `SENSEX25091180500CE`; Kite's trading symbol is `symbol`."""
-        return f"SENSEX{self.expiry:%y%m%d}{self.strike:f}{self.side}"
+        return f"{self.underlying}{self.expiry:%y%m%d}{self.strike.normalize():f}{self.side}"
 
 
 def current_week(instruments: Iterable[Instrument], day: date, name: str = "SENSEX") -> tuple[Contract, ...]:
@@ -81,4 +82,5 @@ def _contract(instrument: Instrument, expiry: date) -> Contract:
         strike=instrument.strike,
         expiry=expiry,
         lot_size=instrument.lot_size,
+        underlying=instrument.name,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,8 +66,8 @@ class OpenPosition:
 class LedgerSession:
     """One trading day in one mode. The sums are None until it is closed.
 
-    `max_drawdown` is the largest fall of realised net P&L from its peak (the day's start counts as 0), in rupees and never
-    negative; `win_rate` the share of trades with a net profit, None without trades.
+    `max_drawdown` is the largest fall of realised net P&L from its peak (the day's start counts as 0), in rupees and
+    never negative; `win_rate` the share of trades with a net profit, None without trades.
     """
 
     id: str
@@ -129,16 +130,24 @@ class LedgerReader:
     def open_positions(self) -> list[OpenPosition]:
         """Everything that is held, whatever its session."""
         rows = self._rows(
-            "SELECT * FROM positions JOIN trades ON trades.id = trade_id WHERE status = 'OPEN' ORDER BY entry_ns, trade_id"
+            "SELECT * FROM positions JOIN trades ON trades.id = trade_id WHERE status = 'OPEN'"
+            " ORDER BY entry_ns, trade_id"
         )
         return [_position(row) for row in rows]
 
     def session(self, day: date, mode: str | None = None) -> LedgerSession | None:
-        """The session of a day, None when there is none. Raises `LedgerError` when several modes ran and none is given."""
+        """The session of a day, None when there is none. Raises `LedgerError` when several modes ran: say which."""
         rows = self._rows("SELECT * FROM sessions WHERE date = ? AND mode = coalesce(?, mode)", day.isoformat(), mode)
         if len(rows) > 1:
             raise LedgerError(f"{day} has sessions in the modes {', '.join(row['mode'] for row in rows)}; say which")
         return _session(rows[0]) if rows else None
+
+    def session_by_id(self, session_id: str) -> LedgerSession:
+        """A session by its id, such as `2026-11-20:test`. Raises `LedgerError` when it is unknown."""
+        rows = self._rows("SELECT * FROM sessions WHERE id = ?", session_id)
+        if not rows:
+            raise LedgerError(f"the ledger {self.path} has no session {session_id!r}")
+        return _session(rows[0])
 
     def events(self, session_id: str, after: int = -1) -> Iterator[Event]:
         """A session's events with `seq` beyond `after`, in order."""
@@ -152,19 +161,16 @@ class LedgerReader:
         return sum(self._nets(session_id), Decimal(0))
 
     def consecutive_losses(self, session_id: str) -> int:
-        """How many of the session's last closed trades lost money (net < 0) without a win since."""
-        losses = 0
-        for net in reversed(self._nets(session_id)):
-            if net >= 0:
-                break
-            losses += 1
-        return losses
+        """How many of the session's closed trades lost money (net < 0) since its last win (net > 0) or its start."""
+        since_win = takewhile(lambda net: net <= 0, reversed(self._nets(session_id)))
+        return sum(net < 0 for net in since_win)
 
     def integrity_check(self) -> list[str]:
         """Every problem of the file and of its sums; an empty list is a sound ledger."""
         problems = [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
         problems += [f"{row[0]} row {row[1]} refers to nothing" for row in self._rows("PRAGMA foreign_key_check")]
-        return problems + [f"trade {row['id']}: its fills do not add up" for row in self._rows(_UNBALANCED)]
+        problems += [f"trade {row['id']}: its fills do not add up" for row in self._rows(_UNBALANCED)]
+        return problems + [f"trade {row['id']}: its charges do not add up" for row in self._rows(_MISCHARGED)]
 
     def _nets(self, session_id: str) -> list[Decimal]:
         rows = self._rows(
@@ -188,7 +194,11 @@ HAVING total(iif(role = 'entry', fills.quantity, 0)) != trades.quantity
     OR total(iif(role = 'exit', fills.quantity, 0)) != iif(exit_ns IS NULL, 0, trades.quantity)
     OR total(iif(role = 'entry', fills.quantity * price_paise, 0)) != entry_value_paise
     OR total(iif(role = 'exit', fills.quantity * price_paise, 0)) != coalesce(exit_value_paise, 0)
-    OR (exit_ns IS NOT NULL AND pnl_paise != charges_free_pnl(trades.id) - charges_paise)
+    OR pnl_paise + trades.charges_paise != total(iif(orders.side = 'SELL', 1, -1) * fills.quantity * price_paise)
+"""
+_MISCHARGED = """
+SELECT trades.id FROM trades JOIN orders ON orders.trade_id = trades.id
+GROUP BY trades.id HAVING trades.charges_paise != sum(orders.charges_paise)
 """
 
 

@@ -1,8 +1,9 @@
 """The ledger's tables, and how a ledger file is opened and brought to the present schema.
 
 Money is kept twice: exact in integer paise (`..._paise`), and under the seed's column names in rupees, computed by the
-database from the paise for people and their queries. Instants are UTC nanoseconds (`..._ns`), the seed's `..._time` columns
-are ISO 8601 in IST. Orders, fills and events are never changed or deleted, nor is a closed trade: triggers refuse it.
+database from the paise for people and their queries. Instants are UTC nanoseconds (`..._ns`), the seed's `..._time`
+columns are ISO 8601 in IST. Orders, fills and events are never changed or deleted, nor is a closed trade: triggers
+refuse it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from muhurat.capture.journal.files import Files
 
@@ -51,7 +52,8 @@ class Syncer:
         for fd in (*self._watched, *self._retired[:done]):
             error = self._sync(fd) or error
         for fd in self._retired[:done]:
-            self._files.close(fd)
+            with suppress(OSError):
+                self._files.close(fd)
         del self._retired[:done]
         self.error = error
 

@@ -14,10 +14,12 @@ class Purpose(IntEnum):
     PATH = 1
     TIMES = 2
     PRICES = 3
-    VOLUME = 4
-    BOOK = 5
-    DELAYS = 6
-    LEVEL = 7
+    TRADES = 4
+    OPEN_INTEREST = 5
+    DRESSING = 6
+    BOOK = 7
+    DELAYS = 8
+    LEVEL = 9
 
 
 def stream(seed: int, day: date, token: int, purpose: Purpose) -> np.random.Generator:

@@ -27,7 +27,6 @@ Source of layouts, segments and divisors: the official Python client (kiteconnec
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -80,6 +79,8 @@ DIVISORS: Final = _divisors()
 _BY_A_HUNDRED: Final = bytes(segment for segment in range(256) if DIVISORS[segment] == 100.0)
 
 
+_COUNTING: Final = np.arange(0x10000, dtype=np.uint32).tobytes()
+
 _Runs = dict[int, list[tuple[int, int, int]]]
 """Runs of packets by length, each as (packets before it, its first byte, its packets)."""
 
@@ -97,9 +98,7 @@ class _Layout:
         self.last = prices.index("last_price")
         self.close = prices.index("close") if "close" in prices else None
         self.has_depth = "bid_price_1" in words
-        names = prices + (["net_change"] if "close" in prices else []) + counts
-        self.names = tuple(name for name in COLUMNS if name in names)
-        self.in_order = itemgetter(*(names.index(name) for name in self.names))
+        self.names = (*prices, *(["net_change"] if "close" in prices else []), *counts)
 
     def columns(self, buffer: bytes, first: int, count: int) -> dict[str, NDArray[Any]]:
         """The columns of `count` packets that lie back to back, each after its length, from byte `first` on."""
@@ -111,11 +110,12 @@ class _Layout:
         if self.has_depth:
             counts[-10:] >>= 16  # orders are the upper half of their word
         segments = buffer[first + 5 : first + count * stride : stride]
-        prices = self._prices(words.take(self.price_words, 0), segments)
-        if self.has_depth and not prices[-11:-1].all():
+        raw = words.take(self.price_words, 0)
+        prices = self._prices(raw, segments)
+        if self.has_depth and np.count_nonzero(raw) < raw.size:
             empty = (words[16::3] | words[17::3] | words[18::3]) == 0
             prices[-11:-1][empty] = np.nan
-        return dict(zip(self.names, self.in_order([*prices, *counts.astype(np.int64)]), strict=True))
+        return dict(zip(self.names, (*prices, *counts.astype(np.int64)), strict=True))
 
     def _prices(self, raw: NDArray[np.uint32], segments: bytes) -> NDArray[np.float64]:
         """Rupees, with the percentage of change as the last row where there is a close."""
@@ -187,15 +187,23 @@ def _runs(payload: bytes, announced: int) -> tuple[_Runs, int, int]:
         header = payload[at : at + 2]
         length = header[0] << 8 | header[1]
         stride = length + 2
-        count = 1
-        if payload.startswith(header, at + stride):
-            stop = at + min(announced - packets, (size - at) // stride, window) * stride
-            high = payload[at:stop:stride].lstrip(header[:1])
-            low = payload[at + 1 : stop : stride].lstrip(header[1:])
-            count = (stop - at) // stride - max(len(high), len(low))
-        if at + count * stride > size or not count:
-            break
-        runs.setdefault(length, []).append((packets, at, count))
+        if not payload.startswith(header, at + stride):
+            if at + stride > size:
+                break
+            count = 1
+        else:
+            stop = at + window * stride
+            if stop > size:
+                stop -= (stop - size + stride - 1) // stride * stride
+            high = payload[at:stop:stride]
+            low = payload[at + 1 : stop : stride]
+            count = len(high) - max(len(high.lstrip(header[:1])), len(low.lstrip(header[1:])))
+            if packets + count > announced:
+                count = announced - packets
+        if length in runs:
+            runs[length].append((packets, at, count))
+        else:
+            runs[length] = [(packets, at, count)]
         packets += count
         at += count * stride
         window = _PROBE
@@ -210,5 +218,5 @@ def _group(layout: _Layout, payload: bytes, parts: list[tuple[int, int, int]]) -
         return TickGroup(layout.table, index, layout.columns(payload, first, count))
     stride = layout.length + 2
     block = b"".join([payload[first : first + count * stride] for _, first, count in parts])
-    index = np.array([i for before, _, count in parts for i in range(before, before + count)], np.uint32)
+    index = np.frombuffer(b"".join([_COUNTING[4 * before : 4 * (before + count)] for before, _, count in parts]), np.uint32)
     return TickGroup(layout.table, index, layout.columns(block, 0, len(index)))

@@ -1,0 +1,1 @@
+"""A whole desk on a simulated day: what `muhurat demo` runs. Like the command line, it may use everything."""

@@ -1,0 +1,176 @@
+"""Running a rehearsed day: the simulator, the desk, the watching, the end, the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from muhurat import app
+from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock, ist_ns
+from muhurat.config import Desk
+from muhurat.errors import MuhuratError
+from muhurat.rehearsal.plan import BEGIN, END, FEED, Plan, plan, write_desk
+from muhurat.rehearsal.progress import Progress, progress
+from muhurat.rehearsal.verdict import judge
+from muhurat.web.status import desk_status
+
+__all__ = ["Plan", "Rehearsal", "plan"]
+
+_READY_WITHIN_S: Final = 60.0
+_END_WITHIN_S: Final = 90.0
+_LOOK_EVERY_S: Final = 0.2
+_RESTING: Final = frozenset({"waiting", "finished", "stopped", "fatal"})
+
+
+class Rehearsal:
+    """One run of `muhurat demo`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._started = time.monotonic()
+
+    def run(self, *, keep: bool, report_to: Path | None) -> bool:
+        """Run the day to its end and report; returns whether it was sound."""
+        with ExitStack() as stack:
+            simulator = stack.enter_context(_ended_with_us(self._start_simulator()))
+            told = _first_line(simulator)
+            page = ClockPage(Path(told["clock"]))
+            os.environ[ENVIRONMENT_VARIABLE] = told["clock"]
+            clock = SimulatedClock(page)
+            urls = told["urls"]
+            write_desk(self._plan, urls)
+            desk = app.open_desk(self._plan.desk_file)
+            _write_token(desk, urls)
+            with clock.hold():
+                supervisor = stack.enter_context(_ended_with_us(self._start_supervisor()))
+                self._wait_for_page(desk, supervisor)
+            shown = stack.enter_context(progress(self._plan, f"http://{desk.web.listen}"))
+            self._watch(desk, clock, (simulator, supervisor), shown)
+            shown.finish()
+            report = self._report(desk, urls, report_to)
+            if keep:
+                _wait_for_interrupt(desk)
+        return bool(report["ok"])
+
+    def _start_simulator(self) -> subprocess.Popen[bytes]:
+        chosen = self._plan
+        arguments = [
+            *("sim", "kite", "--at", f"{chosen.day}T{BEGIN:%H:%M}", "--until", f"{chosen.day}T{END:%H:%M}"),
+            *("--speed", str(chosen.speed), "--seed", str(chosen.seed), "--clock", str(chosen.clock_page)),
+        ]
+        if chosen.candles is not None:
+            arguments += ["--candles", str(chosen.candles)]
+        return self._spawn(arguments, "simulator")
+
+    def _start_supervisor(self) -> subprocess.Popen[bytes]:
+        return self._spawn(["up", "--desk", str(self._plan.desk_file)], "up")
+
+    def _spawn(self, arguments: list[str], name: str) -> subprocess.Popen[bytes]:
+        with (self._plan.folder / "logs" / f"{name}_output.log").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "muhurat", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if name == "simulator" else output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def _wait_for_page(self, desk: Desk, supervisor: subprocess.Popen[bytes]) -> None:
+        """Time stands still until the page answers, so that nobody misses the start of the day."""
+        limit = time.monotonic() + _READY_WITHIN_S
+        while time.monotonic() < limit:
+            self._still_alive((supervisor,))
+            states = {row["name"]: row["state"] for row in desk_status(desk.run_dir)["services"]}
+            if states.get("web") == "running":
+                return
+            time.sleep(_LOOK_EVERY_S)
+        raise MuhuratError("the page did not come up", hint=f"see {self._plan.folder}/logs")
+
+    def _watch(
+        self, desk: Desk, clock: SimulatedClock, processes: tuple[subprocess.Popen[bytes], ...], shown: Progress
+    ) -> None:
+        """Until desk time has reached the end and every service of the day has ended by itself or by its window."""
+        end_ns = ist_ns(self._plan.day, END)
+        limit: float | None = None
+        while True:
+            self._still_alive(processes)
+            status = desk_status(desk.run_dir)
+            shown.show(clock.now_ns(), status)
+            if clock.now_ns() >= end_ns:
+                limit = limit or time.monotonic() + _END_WITHIN_S
+                resting = all(row["state"] in _RESTING for row in status["services"] if row["name"] != "web")
+                if resting or time.monotonic() > limit:
+                    return
+            time.sleep(_LOOK_EVERY_S)
+
+    def _report(self, desk: Desk, urls: dict[str, str], report_to: Path | None) -> dict[str, Any]:
+        stats = httpx.get(f"{urls['kite']}/_sim/stats", timeout=10).raise_for_status().json()
+        collected = app.day_report(desk, self._plan.day)
+        report = judge(collected, stats, self._plan, feed=FEED, real_s=time.monotonic() - self._started)
+        written = app.write_report(desk, report)
+        if report_to is not None:
+            report_to.parent.mkdir(parents=True, exist_ok=True)
+            report_to.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        app.print_report(report, written)
+        return report
+
+    def _still_alive(self, processes: tuple[subprocess.Popen[bytes], ...]) -> None:
+        for process in processes:
+            if process.poll() is not None:
+                raise MuhuratError(
+                    f"a part of the demo ended early with code {process.returncode}: {' '.join(map(str, process.args[2:5]))}",  # type: ignore[index]
+                    hint=f"see {self._plan.folder}/logs",
+                )
+
+
+class _ended_with_us:
+    """Ends a process politely when the block is left, by force when it does not listen."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def __enter__(self) -> subprocess.Popen[bytes]:
+        return self._process
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def _first_line(simulator: subprocess.Popen[bytes]) -> dict[str, Any]:
+    stream = simulator.stdout
+    if stream is None or not select.select([stream], [], [], _READY_WITHIN_S)[0]:
+        raise MuhuratError("the simulator did not come up", hint="see logs/simulator_output.log")
+    line = stream.readline()
+    if not line:
+        raise MuhuratError("the simulator ended at its start", hint="see logs/simulator_output.log")
+    told: dict[str, Any] = json.loads(line)
+    return told
+
+
+def _write_token(desk: Desk, urls: dict[str, str]) -> None:
+    """Log in: the simulator hands out a session as the morning's login would."""
+    session = httpx.get(f"{urls['kite']}/_sim/session", timeout=10).raise_for_status().json()
+    app.save_token(desk, session)
+
+
+def _wait_for_interrupt(desk: Desk) -> None:
+    print(f"\nThe page stays up at http://{desk.web.listen} until Ctrl-C.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print()

@@ -1,0 +1,161 @@
+"""The Parquet tick store: rows gathered in memory, written as parts, found again by DuckDB."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from muhurat.clock import Clock
+from muhurat.errors import StoreError
+from muhurat.stores.base import HOUR_SHIFT, Coverage, Rows, hour_name
+from muhurat.stores.parquet.columns import to_arrow
+from muhurat.stores.parquet.layout import (
+    Part,
+    check_feed,
+    hour_directories,
+    hour_directory,
+    hour_of_directory,
+    live_parts,
+)
+from muhurat.stores.parquet.partition import Partition, make_directory
+from muhurat.stores.parquet.sql import TickSql
+from muhurat.stores.schema import TABLES, Table, table_named
+
+_ATTEMPTS: Final = 5
+_NS_PER_MS: Final = 1_000_000
+
+_Key = tuple[str, str, str]
+"""Table, feed and journal hour."""
+
+
+class ParquetTickStore:
+    """See `stores.base.TickStore`; an hour's parts are united once a later hour of the feed begins, and on `close`."""
+
+    def __init__(self, directory: Path, clock: Clock, *, universe: Path) -> None:
+        """Open the store in `directory`, made when needed; `universe` is the folder of the feeds' universe files."""
+        self._directory = directory
+        self._clock = clock
+        self._sql = TickSql(directory, clock, universe=universe)
+        self._waiting: dict[_Key, list[pa.Table]] = {}
+        self._partitions: dict[_Key, Partition] = {}
+        self._closing: list[_Key] = []
+        self._locks: dict[str, int] = {}
+
+    def append(self, table: str, columns: Mapping[str, NDArray[Any]], *, feed: str) -> None:
+        kind = table_named(table)
+        rows = to_arrow(kind, columns, feed)
+        if not len(rows):
+            return
+        self._lock(feed)
+        self._waiting.setdefault((table, feed, _hour_of(columns["seq"])), []).append(rows)
+
+    def flush(self) -> None:
+        for key in list(self._waiting):
+            self._partition(key).put(pa.concat_tables(self._waiting[key]))
+            del self._waiting[key]
+        self._tidy_a_little()
+
+    def query(self, sql: str) -> Rows:
+        return self._sql.query(sql)
+
+    def coverage(self) -> list[Coverage]:
+        return sorted(
+            (
+                covered
+                for table in TABLES.values()
+                for directory in hour_directories(self._directory / table.name)
+                for covered in _coverage_of_hour(table, directory)
+            ),
+            key=lambda covered: (covered.table, covered.feed, covered.hour),
+        )
+
+    def close(self) -> None:
+        try:
+            self.flush()
+            for partition in self._partitions.values():
+                while partition.compact_one():
+                    pass
+                partition.sweep(now=True)
+        finally:
+            self._partitions.clear()
+            self._closing.clear()
+            for fd in self._locks.values():
+                os.close(fd)
+            self._locks.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _partition(self, key: _Key) -> Partition:
+        if key not in self._partitions:
+            self._close_earlier(key)
+            self._partitions[key] = self._open(*key)
+        return self._partitions[key]
+
+    def _open(self, table: str, feed: str, hour: str) -> Partition:
+        return Partition(TABLES[table], hour_directory(self._directory / table, hour), feed, self._clock)
+
+    def _tidy_a_little(self) -> None:
+        """One step towards tidy hours, short enough to go unnoticed between two batches of ticks."""
+        while self._closing and not self._partitions[self._closing[0]].compact_one():
+            self._closing.pop(0)
+        for partition in self._partitions.values():
+            partition.sweep()
+
+    def _close_earlier(self, key: _Key) -> None:
+        """Have the hours before a new one tidied, with those that an earlier process left untidy."""
+        table, feed, hour = key
+        for directory in hour_directories(self._directory / table):
+            earlier = hour_of_directory(directory)
+            if earlier is None or earlier >= hour or sum(part.feed == feed for part in live_parts(directory)) < 2:
+                continue
+            known = (table, feed, earlier)
+            if known not in self._partitions:
+                self._partitions[known] = self._open(*known)
+            self._closing.append(known)
+
+    def _lock(self, feed: str) -> None:
+        """One appending process per feed, by a lock that dies with it."""
+        if feed in self._locks:
+            return
+        check_feed(feed)
+        make_directory(self._directory)
+        path = self._directory / f".{feed}.lock"
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(fd)
+            raise StoreError(
+                f"another process appends ticks of {feed!r} to {self._directory}", hint="stop its decode service first"
+            ) from error
+        self._locks[feed] = fd
+
+
+def _hour_of(seq: NDArray[Any]) -> str:
+    first, last = int(seq.min()) >> HOUR_SHIFT, int(seq.max()) >> HOUR_SHIFT
+    if first != last:
+        raise StoreError(f"rows of {hour_name(first)} and of {hour_name(last)} cannot be appended together")
+    return hour_name(first)
+
+
+def _coverage_of_hour(table: Table, directory: Path) -> Iterator[Coverage]:
+    hour = hour_of_directory(directory) or ""
+    for feed, parts in groupby(live_parts(directory), key=lambda part: part.feed):
+        known = [_footer(part) for part in parts]
+        rows, first, last = (pick(values) for pick, values in zip((sum, min, max), zip(*known, strict=True), strict=True))
+        yield Coverage(table.name, feed, hour, rows, first, last)
