@@ -14,7 +14,8 @@ import muhurat
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ("requirements.txt", "requirements-extras.txt", "requirements-dev.txt")
 PIN = re.compile(
-    r"(?m)^(?P<name>[\w.-]+)==(?P<version>\S+)(?P<marker> ; [^\\\n]+)?(?P<hashes>( \\\n +--hash=sha256:[0-9a-f]{64})+)\n"
+    r"""(?mx) ^ (?P<name> [\w.-]+ ) == (?P<version> \S+ ) (?: [ ] ; [ ] [^\\\n]+ )?
+        (?: [ ] \\ \n [ ]+ --hash=sha256:[0-9a-f]{64} )+ \n"""
 )
 
 # Spelt in pieces, so that this file does not name what it forbids.
@@ -74,22 +75,19 @@ def test_the_core_stays_small(large: str) -> None:
 
 def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
     forbidden = [*FORBIDDEN_HOSTS, *FORBIDDEN_PATHS]
-    found = [f"{name}: {word}" for name in tracked() for word in forbidden if word in read(ROOT / name)]
-    assert found == []
+    texts = {name: (ROOT / name).read_text(errors="replace") for name in tracked()}
+    assert [f"{name}: {word}" for name, text in texts.items() for word in forbidden if word in text] == []
+
+
+def test_nothing_that_a_tool_makes_is_tracked() -> None:
+    made = re.compile(r"(^|/)(\.venv|__pycache__|[^/]+\.egg-info|\.mypy_cache)/|^uv\.lock$")
+    assert [name for name in tracked() if made.search(name)] == []
 
 
 def tracked() -> list[str]:
     """Files under version control, and those about to be."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout: nothing says which files belong to the project")
     return [name for name in listed.stdout.split("\0") if (ROOT / name).is_file()]
-
-
-def read(path: Path) -> str:
-    return path.read_text(errors="replace")

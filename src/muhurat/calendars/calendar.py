@@ -26,13 +26,17 @@ _IMPORT_HINT: Final = "add them with their source: muhurat calendar import FILE"
 
 @dataclass(frozen=True, slots=True)
 class DayStatus:
-    """What is known of one date: `kind` is `weekend`, `holiday` or a `SessionKind`; `name` and `source` say why."""
+    """What is known of one date: `kind` is `weekend`, `holiday` or a `SessionKind`; `name` and `source` say why.
+
+    `hours_known` is false for a session that is announced and whose hours are not.
+    """
 
     day: date
     open: bool
     kind: str
     name: str
     source: str
+    hours_known: bool = True
 
 
 class Calendar:
@@ -70,7 +74,7 @@ class Calendar:
         self._check(day)
         entry = self._days.get(day)
         if entry is not None:
-            return DayStatus(day, entry.is_open, entry.kind, entry.name, entry.source)
+            return DayStatus(day, entry.is_open, entry.kind, entry.name, entry.source, not entry.hours_unknown)
         if day.weekday() >= 5:
             return DayStatus(day, False, WEEKEND, day.strftime("%A"), "")
         return DayStatus(day, True, SessionKind.REGULAR.value, "", self._hours_on(day).source)
@@ -133,7 +137,7 @@ class Calendar:
 
     def _session(self, day: date) -> Session:
         status, entry = self.status(day), self._days.get(day)
-        if entry is not None and entry.hours_unknown:
+        if not status.hours_known:
             raise CalendarError(
                 f"{self.mic} {self.segment} trades on {day} ({status.name}), but its hours are not known",
                 hint=_IMPORT_HINT,
@@ -206,8 +210,13 @@ def known_mics() -> list[str]:
 
 def desk_overlays(folder: Path, mic: str) -> tuple[Path, ...]:
     """The overlay that `muhurat calendar import` writes for a desk in `folder`, if it is there."""
-    path = folder / "calendars" / f"{mic.lower()}.toml"
+    path = overlay_path(folder, mic)
     return (path,) if path.is_file() else ()
+
+
+def overlay_path(folder: Path, mic: str) -> Path:
+    """Where a desk in `folder` keeps its own lines for an exchange."""
+    return folder / "calendars" / f"{mic.lower()}.toml"
 
 
 def stack(base: Layer, overlays: Sequence[Layer], segment: str) -> Calendar:

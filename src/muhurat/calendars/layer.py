@@ -97,6 +97,14 @@ def parse_overlay(text: str, origin: str, base: Layer) -> Layer | None:
     return _Reader(document, origin, base.segments).layer()
 
 
+def mic_of(text: str, origin: str) -> str:
+    """The exchange that a calendar file is about. Raises `CalendarError` when it does not say."""
+    mic = _document(text, origin).get("mic")
+    if not isinstance(mic, str):
+        raise CalendarError(f"{origin} does not say which exchange it is about", hint='add a line: mic = "XNSE"')
+    return mic
+
+
 def parse_base(text: str, origin: str) -> Layer:
     """Make a layer of an exchange's own file. Raises `CalendarError` with every problem found."""
     return _Reader(_document(text, origin), origin, ()).layer()
@@ -226,7 +234,7 @@ class _Reader:
         spans = tuple(span for pair in line["trading"] if (span := self._span(pair, where)) is not None)
         for before, after in pairwise(spans):
             if before[1] >= after[0]:
-                self._problems.append(f"{where}: the window {_show(after)} does not come after {_show(before)}")
+                self._problems.append(f"{where}: the window {show_span(after)} does not come after {show_span(before)}")
         if not spans:
             self._problems.append(f"{where}: trading has no window; leave it out when the hours are not known")
         return spans
@@ -253,5 +261,6 @@ class _Reader:
             self._problems.append(f"{where}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
-def _show(span: Span) -> str:
+def show_span(span: Span) -> str:
+    """A window as people write it: `09:15-15:30`."""
     return f"{span[0]:%H:%M}-{span[1]:%H:%M}"

@@ -28,7 +28,7 @@ def command(
     A simulated exchange, the recorder, the decoder, the trader with paper money and the page run as the processes
     they are in real life. Exit code 0 only if the day was sound: nothing lost, nothing restarted, nothing in doubt.
     """
-    from muhurat.rehearsal.day import Rehearsal, plan
+    from muhurat.cli.rehearsal.day import Rehearsal, plan
 
     day_plan = plan(folder, candles=candles, day=date.date() if date else None, speed=speed, seed=seed)
     sound = Rehearsal(day_plan).run(keep=keep, report_to=json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from muhurat.model.order import Action, ExitReason, Fill
@@ -69,27 +69,24 @@ class Trade:
     modelled: bool
 
 
-def with_fill(position: Position, fill: Fill, charges_paise: int) -> Position:
+def with_fill(position: Position, fill: Fill) -> Position:
     """The position after one more fill; a sale of more than is open raises `ValueError`."""
     value = fill.quantity * fill.price_paise
-    bought, sold = (fill.quantity, 0) if fill.action is Action.BUY else (0, fill.quantity)
-    if sold > position.open_quantity:
-        raise ValueError(f"fill {fill.id} sells {sold} of {fill.symbol}, but {position.open_quantity} are open")
-    return Position(
-        trade_id=position.trade_id,
-        symbol=position.symbol,
-        side=position.side,
-        strike=position.strike,
-        signal_ns=position.signal_ns,
-        strength=position.strength,
-        opened_ns=position.opened_ns,
-        bought=position.bought + bought,
-        sold=position.sold + sold,
-        spent_paise=position.spent_paise + (value if bought else 0),
-        received_paise=position.received_paise + (value if sold else 0),
-        charges_paise=position.charges_paise + charges_paise,
-        modelled=position.modelled or fill.modelled,
-    )
+    modelled = position.modelled or fill.modelled
+    if fill.action is Action.BUY:
+        bought, spent = position.bought + fill.quantity, position.spent_paise + value
+        return replace(position, bought=bought, spent_paise=spent, modelled=modelled)
+    if fill.quantity > position.open_quantity:
+        raise ValueError(
+            f"fill {fill.id} sells {fill.quantity} of {fill.symbol}, but {position.open_quantity} are open"
+        )
+    sold, received = position.sold + fill.quantity, position.received_paise + value
+    return replace(position, sold=sold, received_paise=received, modelled=modelled)
+
+
+def with_charges(position: Position, charges_paise: int) -> Position:
+    """The position after an order's charges."""
+    return replace(position, charges_paise=position.charges_paise + charges_paise)
 
 
 def closed(position: Position, reason: ExitReason, at_ns: int) -> Trade:

@@ -1,8 +1,8 @@
 """Decoded market data: columns of one message, by table.
 
-A venue's decoder turns one message into a `TickBatch`. Packets of one layout form a `TickGroup`, whose columns carry the
-names of the tick tables; a column that a layout does not have is absent. Inside a column, "the venue sent none" is NaN
-for prices and 0 for the times named in `TIMES_S`; stores write both as null.
+A venue's decoder turns one message into a `TickBatch`. Packets of one layout form a `TickGroup`, whose columns carry
+the names of the tick tables; a column that a layout does not have is absent. Inside a column, "the venue sent none" is
+NaN for prices and 0 for the times named in `TIMES_S`; stores write both as null.
 """
 
 from __future__ import annotations

@@ -57,7 +57,14 @@ class Fault:
         left_s = None if self.until is None else round(max(0.0, self.until - now), 3)
         asked = self.request
         scope = {"connection": asked.connection, "path": asked.path}
-        return {"id": self.number, "fault": asked.fault, "for_s": left_s, "count": self.left, "hits": self.hits, **scope}
+        return {
+            "id": self.number,
+            "fault": asked.fault,
+            "for_s": left_s,
+            "count": self.left,
+            "hits": self.hits,
+            **scope,
+        }
 
 
 class FaultBoard:

@@ -1,7 +1,7 @@
 """How a writer wakes its readers: an empty datagram to each reader's socket, never waited for.
 
-Sockets lie in `<journal>/readers/<name>.sock` and are addressed through `/proc/self/fd`, because a socket's own path may
-not be longer than 107 bytes. A reader that missed the bell finds its records at its next poll.
+Sockets lie in `<journal>/readers/<name>.sock` and are addressed through `/proc/self/fd`, because a socket's own path
+may not be longer than 107 bytes. A reader that missed the bell finds its records at its next poll.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Doorbell:
 
     def look(self) -> None:
         """Notice readers that came or went."""
-        changed_ns = os.stat(self._folder.fd).st_mtime_ns
+        changed_ns = self._folder.path.stat().st_mtime_ns
         if changed_ns != self._seen_ns:
             self._seen_ns = changed_ns
-            names = os.listdir(self._folder.fd)
-            self._addresses = [self._folder.address(name) for name in names if name.endswith(_SUFFIX)]
+            sockets = self._folder.path.glob(f"*{_SUFFIX}")
+            self._addresses = [self._folder.address(path.name) for path in sockets]
 
     def ring(self) -> None:
         """Wake every reader; a full queue means that it is awake already, a refusal that it is gone."""
@@ -72,9 +72,9 @@ class _Folder:
     """The folder of the readers' sockets, kept open so that it has a short name."""
 
     def __init__(self, directory: Path) -> None:
-        path = directory / READERS
-        path.mkdir(parents=True, exist_ok=True)
-        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.path = directory / READERS
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def address(self, name: str) -> str:
         return f"/proc/self/fd/{self.fd}/{name}"

@@ -4,8 +4,8 @@ Three files per hour of reception (Indian time), `<feed>_<YYYYMMDD>_<HH>00` with
 
 * `.bin`: records back to back, `[timestamp_ms u64][length u32][payload]`, both numbers big-endian;
 * `.ctl`: JSON lines for what happened around the data: connects, gaps, drops, `closed`;
-* `.idx`: 32-byte little-endian rows `offset u64, ts_recv_ns u64, reserved u32 = 0, crc32 u32, length u32, flags u32`, one
-  per record and control line in order of arrival. `offset` is where the record (its header) or the line begins;
+* `.idx`: 32-byte little-endian rows `offset u64, ts_recv_ns u64, reserved u32 = 0, crc32 u32, length u32, flags u32`,
+  one per record and control line in order of arrival. `offset` is where the record (its header) or the line begins;
   `length` and `crc32` are those of the payload, or of the whole line with its line feed.
 """
 
@@ -139,6 +139,13 @@ class HourPaths:
         self.bin = directory / f"{stem}.bin"
         self.ctl = directory / f"{stem}.ctl"
         self.idx = directory / f"{stem}.idx"
+
+    @classmethod
+    def alone(cls, path: Path, hour: str) -> HourPaths:
+        """A `.bin` file of any name, taken for an hour."""
+        paths = cls(path.parent, path.stem, hour)
+        paths.bin, paths.ctl, paths.idx = path, path.with_suffix(".ctl"), path.with_suffix(".idx")
+        return paths
 
     @classmethod
     def of(cls, path: Path) -> HourPaths:

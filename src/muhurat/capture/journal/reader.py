@@ -7,8 +7,9 @@ import math
 import os
 import re
 import select
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -90,8 +91,8 @@ class JournalReader:
             entries = self._read_hour(max_records)
             if entries:
                 return entries
-            if not self._current().turn_to_tail():
-                self._enter(newer)
+            if not self._current().turn_to_tail() and not self._enter(newer):
+                return []
 
     def read_records(self, max_records: int = 4096) -> list[Record]:
         """Like `read`, for a reader without control entries."""
@@ -132,7 +133,7 @@ class JournalReader:
             self._bell.close()
             self._bell = None
 
-    def __enter__(self) -> JournalReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -164,7 +165,8 @@ class JournalReader:
         if not paths.idx.exists() and writer_pid(self.directory, self.feed) is not None and self._newest() == hour:
             return False
         self._leave()
-        self._hour = HourReader(paths, ordinal, header=header_of(open_bytes(paths.bin), self._byte_order))
+        data = open_bytes(paths.bin) if self._byte_order == "auto" else b""
+        self._hour = HourReader(paths, ordinal, header=header_of(data, self._byte_order))
         return True
 
     def _leave(self) -> None:
@@ -194,10 +196,8 @@ class JournalReader:
         if self._bell is None:
             await asyncio.sleep(seconds)
             return
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._bell.socket, 16), seconds)
-        except TimeoutError:
-            pass
 
 
 def saved_position(directory: Path, name: str) -> Position | None:

@@ -1,7 +1,8 @@
 """Make the files of an hour whole again after whoever wrote them died.
 
 Index rows that point beyond their file are dropped, complete records and lines beyond the index are indexed as
-*recovered*, and only an incomplete remainder is cut: it is kept aside as `<file>.torn-<n>`. Running it twice does nothing.
+*recovered*, and only an incomplete remainder is cut: it is kept aside as `<file>.torn-<n>`. Doing it again changes
+nothing.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class _Repair:
         return kept, [self._row(index) for index in range(kept, whole) if index not in beyond]
 
     def _rows_beyond(self, whole: int) -> set[int]:
-        """The rows that point beyond their file; offsets only grow, so the last good one of each kind ends the search."""
+        """The rows that point beyond their file; offsets only grow: the last good one of each kind ends the search."""
         beyond: set[int] = set()
         seen: set[int] = set()
         for index in range(whole - 1, -1, -1):
@@ -152,7 +153,9 @@ class _Repair:
     def _summary(self, kept: int, rescued: list[Row]) -> _Summary:
         """(records, time of the last, end of the .bin, end of the .ctl, latest time of all)."""
         records = last_ts_ns = bin_end = ctl_end = latest_ts_ns = 0
-        for offset, ts_ns, _, _, length, flags in chain(ROW.iter_unpack(memoryview(self._idx)[: kept * ROW.size]), rescued):
+        for offset, ts_ns, _, _, length, flags in chain(
+            ROW.iter_unpack(memoryview(self._idx)[: kept * ROW.size]), rescued
+        ):
             if flags & CONTROL:
                 ctl_end = max(ctl_end, offset + length)
                 continue
@@ -227,9 +230,10 @@ class _Repair:
         if not self._idx:
             return False
         offset, _, _, _, length, flags = self._row(len(self._idx) // ROW.size - 1)
-        return bool(flags & CONTROL) and parse_line(open_bytes(self._paths.ctl)[offset : offset + length]).get(
-            "event"
-        ) == "closed"
+        return (
+            bool(flags & CONTROL)
+            and parse_line(open_bytes(self._paths.ctl)[offset : offset + length]).get("event") == "closed"
+        )
 
 
 def _time(row: Row) -> int:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self
 
 from muhurat.capture.journal.doorbell import Doorbell
 from muhurat.capture.journal.files import Files
@@ -140,7 +140,7 @@ class JournalWriter:
                 self._ring()
         self._release()
 
-    def __enter__(self) -> JournalWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -263,4 +263,6 @@ class JournalWriter:
 def _refuse_oversized(messages: Iterable[Message]) -> None:
     for payload, _, _ in messages:
         if len(payload) > MAX_PAYLOAD:
-            raise JournalError(f"a message of {len(payload):,} bytes is too long for the journal: {MAX_PAYLOAD:,} at most")
+            raise JournalError(
+                f"a message of {len(payload):,} bytes is too long for the journal: {MAX_PAYLOAD:,} at most"
+            )

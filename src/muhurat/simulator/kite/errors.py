@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from muhurat.errors import MuhuratError
 
 
@@ -13,6 +15,14 @@ class KiteError(MuhuratError):
         self.error_type = error_type
         self.status = status
         self.message = message
+
+    def facts(self) -> dict[str, Any]:
+        """The error as a part of an answer that succeeded otherwise."""
+        return {"code": self.status, "error_type": self.error_type, "message": self.message, "data": None}
+
+    def envelope(self) -> dict[str, Any]:
+        """The error as an answer."""
+        return {"status": "error", "message": self.message, "data": None, "error_type": self.error_type}
 
 
 def input_error(message: str) -> KiteError:

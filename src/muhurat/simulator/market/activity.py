@@ -53,7 +53,7 @@ def _option_activity(strikes_away: float, weekly_rank: int) -> Activity:
     return Activity(
         packets=_QUIET_PACKETS + (26.0 + 6.0 * later) * popularity,
         at_least=LIQUID_PACKETS if liquid or strikes_away <= _LIQUID_STRIKES / 2 else 0,
-        lots=1.5 + 40.0 * later * later * popularity,
+        lots=1.5 + 40.0 * 0.15**weekly_rank * popularity,
         spread_ticks=1.0,
         spread_share=0.0012 + 0.0005 * strikes_away / 10.0 + 0.001 * weekly_rank,
         book_lots=2.0 + 30.0 * later * popularity,

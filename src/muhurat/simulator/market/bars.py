@@ -45,7 +45,7 @@ def prices_of(random: np.random.Generator, bars: CandleBars, exchange_s: Ints, u
     bar_of = np.searchsorted(bars.start_s, exchange_s, side="right") - 1
     low, high = bars.low[bar_of], bars.high[bar_of]
     free = np.interp(at, corners, levels) + walk * (high - low) * 0.08
-    price = np.clip(np.rint(free / unit) * unit, low, high).astype(np.int32)
+    price: Prices = np.clip(np.rint(free / unit) * unit, low, high).astype(np.int32)
     price[corners] = levels
     return price
 
@@ -61,7 +61,7 @@ def volumes_of(random: np.random.Generator, bars: CandleBars, exchange_s: Ints, 
     share = (running - before) / (running[last][bar_of] - before)
     so_far = np.floor(bars.volume[bar_of] // lot * share).astype(np.int64) * lot
     so_far[last] = bars.volume
-    traded = np.diff(so_far, prepend=0)
+    traded: Ints = np.diff(so_far, prepend=0)
     traded[first] = so_far[first]
     return traded
 
@@ -76,17 +76,14 @@ def candles_of(ticks: Ticks, interval_minutes: int, open_s: int, *, modelled: bo
     number = (ticks.exchange_s - start_s) // width
     kept, first = np.unique(number, return_index=True)
     last = np.append(first[1:], len(number)) - 1
-    columns = (
-        start_s + kept * width,
-        ticks.last_price[first],
-        np.maximum.reduceat(ticks.last_price, first),
-        np.minimum.reduceat(ticks.last_price, first),
-        ticks.last_price[last],
-        np.add.reduceat(ticks.traded, first),
-        ticks.oi[last],
-    )
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [Candle(*row, modelled=modelled) for row in rows]
+    starts, volumes = start_s + kept * width, np.add.reduceat(ticks.traded, first)
+    highs, lows = np.maximum.reduceat(ticks.last_price, first), np.minimum.reduceat(ticks.last_price, first)
+    opens, closes, oi = ticks.last_price[first], ticks.last_price[last], ticks.oi[last]
+    columns = (column.tolist() for column in (starts, opens, highs, lows, closes, volumes, oi))
+    return [
+        Candle(start, opened, high, low, closed, volume, interest, modelled)
+        for start, opened, high, low, closed, volume, interest in zip(*columns, strict=True)
+    ]
 
 
 def _corners(random: np.random.Generator, bars: CandleBars, exchange_s: Ints) -> tuple[Ints, Floats]:

@@ -22,7 +22,7 @@ from muhurat.simulator.market.flow import (
     spread_in_ticks,
 )
 from muhurat.simulator.market.hours import DayHours, Exchange
-from muhurat.simulator.market.listing import NIFTY, SENSEX, TICK_PAISE
+from muhurat.simulator.market.listing import NIFTY, SENSEX, TICK_PAISE, expiry_of
 from muhurat.simulator.market.paths import DayPath, nifty_points
 from muhurat.simulator.market.pricing import SECONDS_PER_YEAR, black76, smile
 from muhurat.simulator.market.seeds import Purpose, stream
@@ -35,17 +35,29 @@ class DayModel:
     """Makes packets for one session; the same ones for the same seed, whatever was asked for before."""
 
     def __init__(
-        self, seed: int, hours: DayHours, path: DayPath, bars: Mapping[int, CandleBars], exchange: Exchange
+        self,
+        seed: int,
+        hours: DayHours,
+        path: DayPath,
+        exchange: Exchange,
+        bars: Mapping[int, CandleBars] | None = None,
+        implied: frozenset[int] = frozenset(),
     ) -> None:
+        """`bars` are the candles to reproduce, by token; those of the tokens in `implied` are not real ones."""
         self.hours = hours
         self.path = path
-        self.bars = bars
         self._seed = seed
         self._exchange = exchange
+        self._bars = bars or {}
+        self._implied = implied
+
+    def real(self, token: int) -> bool:
+        """Whether the instrument's prices are those of real candles."""
+        return token in self._bars and token not in self._implied
 
     def ticks(self, row: Instrument, opening_oi: int | None = None) -> Ticks:
         """The packets of an instrument; without `opening_oi` its open interest starts at a level of its own."""
-        bars = self.bars.get(row.token)
+        bars = self._bars.get(row.token)
         exchange_s = self._packet_seconds(row, bars)
         price = self._modelled_prices(row, exchange_s) if bars is None else self._real_prices(row, bars, exchange_s)
         traded = self._traded(row, bars, exchange_s)
@@ -87,8 +99,7 @@ class DayModel:
         return self.path.vol * 100.0
 
     def _years_left(self, row: Instrument, exchange_s: Ints) -> Floats:
-        assert row.expiry is not None, f"{row.symbol} is a contract"
-        closes_s = self._exchange.expiry_close_s(row.expiry)
+        closes_s = self._exchange.expiry_close_s(expiry_of(row))
         years: Floats = (closes_s - exchange_s) / SECONDS_PER_YEAR
         return years
 

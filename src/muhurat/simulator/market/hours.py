@@ -61,7 +61,7 @@ class DayHours:
 
 
 class Exchange:
-    """The two calendars a SENSEX desk's day hangs on: BSE's derivatives and its cash segment, whose hours indices keep."""
+    """The two calendars of a SENSEX desk: BSE's derivatives, and its cash segment, whose hours indices keep."""
 
     def __init__(self, overlays: Sequence[Path] = ()) -> None:
         self._derivatives = calendar_for("XBOM", "FO", overlays)

@@ -116,6 +116,13 @@ def symbol_of(expiry: Expiry, strike: int, kind: InstrumentType) -> str:
     return f"{year}{when}{strike}{kind}"
 
 
+def expiry_of(row: Instrument) -> date:
+    """The expiry of a contract; raises `ValueError` for an instrument that has none."""
+    if row.expiry is None:
+        raise ValueError(f"{row.symbol} does not expire")
+    return row.expiry
+
+
 def parse_symbol(symbol: str, rule: ExpiryRule) -> Instrument | None:
     """The index or SENSEX contract a symbol names, None when it names something this exchange does not list."""
     contract = _parse_contract(symbol, rule)

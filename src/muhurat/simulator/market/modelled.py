@@ -31,7 +31,7 @@ _NO_BOOK: Final = (Level(0, 0, 0),) * LEVELS
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a day is made of. `real` are the tokens whose prices are candles', today and in the previous session."""
+    """What a day is made of: the dump, and a model of the day and of the session before it."""
 
     name: str
     listing: tuple[SimInstrument, ...]
@@ -84,7 +84,7 @@ class ModelledMarket:
         found: list[Candle] = []
         for model in (self._source.previous, self._source.today):
             ticks = self._today(row) if model is self._source.today else self._yesterday(row)
-            modelled = self._source.name == "candles" and token not in model.bars
+            modelled = self._source.name == "candles" and not model.real(token)
             found += candles_of(_until(ticks, known_s), interval_minutes, model.hours.open_s, modelled=modelled)
         return [candle for candle in found if from_ns <= candle.start_s * NS_PER_S <= to_ns]
 

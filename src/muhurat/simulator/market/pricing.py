@@ -73,8 +73,9 @@ def smile(forward: ArrayLike, strike: ArrayLike, level: ArrayLike, years: ArrayL
 
     A skewed parabola in standardised moneyness: index puts cost more than calls of the same distance.
     """
+    forward, strike = np.asarray(forward, dtype=np.float64), np.asarray(strike, dtype=np.float64)
     years = np.maximum(np.asarray(years, dtype=np.float64), _SHORTEST_YEARS)
     spread = np.asarray(level, dtype=np.float64) * np.sqrt(years)
-    distance = np.clip(np.log(np.asarray(strike, dtype=np.float64) / forward) / spread, -3.5, 3.5)
+    distance = np.clip(np.log(strike / forward) / spread, -3.5, 3.5)
     factor: Floats = 1.0 - 0.04 * distance + 0.018 * distance * distance
     return factor

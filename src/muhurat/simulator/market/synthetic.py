@@ -32,4 +32,4 @@ class SyntheticMarket(ModelledMarket):
 
 def _model(seed: int, hours: DayHours, exchange: Exchange) -> DayModel:
     before = exchange.previous_hours(hours.day)
-    return DayModel(seed, hours, synthetic_path(seed, hours, before.day), {}, exchange)
+    return DayModel(seed, hours, synthetic_path(seed, hours, before.day), exchange)

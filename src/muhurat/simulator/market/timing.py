@@ -1,7 +1,7 @@
 """When packets come: the seconds an instrument is quoted in, and how long after the exchange's second each is sent.
 
 Measured on a real account (facts/kite.md §8): about four frames a second, at most one packet per instrument and second,
-receive time behind exchange_timestamp by 0.63 s in the median and 1.12 s at the 95th percentile, and about one contract in
+receive time behind exchange_timestamp by 0.63 s in the median and 1.12 s at the 95th percentile, about one contract in
 twenty silent for more than a minute.
 """
 

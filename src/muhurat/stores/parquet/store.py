@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from muhurat.clock import Clock
 from muhurat.errors import StoreError
 from muhurat.stores.base import HOUR_SHIFT, Coverage, Rows, hour_name
 from muhurat.stores.parquet.columns import to_arrow
-from muhurat.stores.parquet.layout import (
-    Part,
-    check_feed,
-    hour_directories,
-    hour_directory,
-    hour_of_directory,
-    live_parts,
-)
+from muhurat.stores.parquet.coverage import coverage_of
+from muhurat.stores.parquet.layout import check_feed, hour_directories, hour_directory, hour_of_directory, live_parts
 from muhurat.stores.parquet.partition import Partition, make_directory
 from muhurat.stores.parquet.sql import TickSql
-from muhurat.stores.schema import TABLES, Table, table_named
-
-_ATTEMPTS: Final = 5
-_NS_PER_MS: Final = 1_000_000
+from muhurat.stores.schema import TABLES, table_named
 
 _Key = tuple[str, str, str]
 """Table, feed and journal hour."""
@@ -68,15 +57,7 @@ class ParquetTickStore:
         return self._sql.query(sql)
 
     def coverage(self) -> list[Coverage]:
-        return sorted(
-            (
-                covered
-                for table in TABLES.values()
-                for directory in hour_directories(self._directory / table.name)
-                for covered in _coverage_of_hour(table, directory)
-            ),
-            key=lambda covered: (covered.table, covered.feed, covered.hour),
-        )
+        return coverage_of(self._directory)
 
     def close(self) -> None:
         try:
@@ -151,11 +132,3 @@ def _hour_of(seq: NDArray[Any]) -> str:
     if first != last:
         raise StoreError(f"rows of {hour_name(first)} and of {hour_name(last)} cannot be appended together")
     return hour_name(first)
-
-
-def _coverage_of_hour(table: Table, directory: Path) -> Iterator[Coverage]:
-    hour = hour_of_directory(directory) or ""
-    for feed, parts in groupby(live_parts(directory), key=lambda part: part.feed):
-        known = [_footer(part) for part in parts]
-        rows, first, last = (pick(values) for pick, values in zip((sum, min, max), zip(*known, strict=True), strict=True))
-        yield Coverage(table.name, feed, hour, rows, first, last)

@@ -16,11 +16,12 @@ The price change of an index is ignored, as Zerodha's clients do: `net_change` i
 client calls `change`, `(last - close) * 100 / close`, and 0 where there is no close. A message shorter than two bytes
 is a heartbeat. A level without price, quantity and orders is empty: its price becomes NaN.
 
-The head of a packet that Zerodha publishes as a sample, INFY at 1573.70 in mode full, after its length:
+A whole message with one packet, SENSEX in mode full at 72,443.48 on 2026-10-08 09:20:09 IST:
 
-    00 b8 | 00 06 3a 01  00 02 66 ba  00 00 00 07  00 02 65 6d  00 12 32 17
-            408065       1573.70      7            1570.37      1192471
-            (token, of segment 1 = NSE)  (quantity)  (average)    (volume)
+    00 01 | 00 20 | 00 00 01 09 | 00 6e 8a 3c | 00 6e a5 0a | 00 6e 51 6f | 00 6e 79 40 | 00 6e a8 1f | ff ff e2 1d
+    count   length  265           72443.48      H 72512.10    L 72298.07    O 72400.00    C 72519.99    change, ignored
+    6a c7 12 f1
+    1791431409
 
 Source of layouts, segments and divisors: the official Python client (kiteconnect 5.2.2), whose values these equal.
 """
@@ -40,7 +41,7 @@ SEGMENT_INDICES: Final = 9
 SEGMENT_NCO: Final = 12
 
 _LEVELS: Final = range(1, 6)
-_PROBE: Final = 64
+_PROBE: Final = 64  # a run is looked for this far; further in vain would make mixed messages quadratic
 
 _OHLC: Final = ("open", "high", "low", "close")
 _TRADED: Final = {"instrument_token": 0, "last_price": 1, "last_quantity": 2, "average_price": 3, "volume": 4}
@@ -55,11 +56,11 @@ _DEPTH_ORDERS: Final = {name.replace("quantity", "orders"): word + 2 for name, w
 _INDEX: Final = {"instrument_token": 0, "last_price": 1, "high": 2, "low": 3, "open": 4, "close": 5}
 
 COLUMNS: Final = (
+    "instrument_token",
     *("last_price", "last_quantity", "average_price", "volume", "buy_quantity", "sell_quantity"),
     *_OHLC,
     *("net_change", "last_trade_time", "oi", "oi_day_high", "oi_day_low", "exchange_timestamp"),
     *(f"{side}_{what}_{level}" for side, _ in _SIDES for what in ("price", "quantity", "orders") for level in _LEVELS),
-    "instrument_token",
 )
 """Every column a Kite packet can give, in the order of the tick tables."""
 
@@ -78,8 +79,7 @@ DIVISORS: Final = _divisors()
 
 _BY_A_HUNDRED: Final = bytes(segment for segment in range(256) if DIVISORS[segment] == 100.0)
 
-
-_COUNTING: Final = np.arange(0x10000, dtype=np.uint32).tobytes()
+_COUNTING: Final = np.arange(0x10000, dtype=np.uint32).tobytes()  # packet numbers, to cut runs from
 
 _Runs = dict[int, list[tuple[int, int, int]]]
 """Runs of packets by length, each as (packets before it, its first byte, its packets)."""
@@ -187,27 +187,27 @@ def _runs(payload: bytes, announced: int) -> tuple[_Runs, int, int]:
         header = payload[at : at + 2]
         length = header[0] << 8 | header[1]
         stride = length + 2
-        if not payload.startswith(header, at + stride):
-            if at + stride > size:
-                break
+        if payload.startswith(header, at + stride):
+            count = min(_repeats(payload, at, header, stride, window), announced - packets)
+        elif at + stride <= size:
             count = 1
         else:
-            stop = at + window * stride
-            if stop > size:
-                stop -= (stop - size + stride - 1) // stride * stride
-            high = payload[at:stop:stride]
-            low = payload[at + 1 : stop : stride]
-            count = len(high) - max(len(high.lstrip(header[:1])), len(low.lstrip(header[1:])))
-            if packets + count > announced:
-                count = announced - packets
-        if length in runs:
-            runs[length].append((packets, at, count))
-        else:
-            runs[length] = [(packets, at, count)]
+            break
+        runs.setdefault(length, []).append((packets, at, count))
         packets += count
         at += count * stride
         window = _PROBE
     return runs, packets, at
+
+
+def _repeats(payload: bytes, at: int, header: bytes, stride: int, window: int) -> int:
+    """How many complete packets from `at` on, of at most `window`, follow each other with this header."""
+    stop = at + window * stride
+    if stop > len(payload):
+        stop -= -((len(payload) - stop) // stride) * stride
+    high = payload[at:stop:stride]
+    low = payload[at + 1 : stop : stride]
+    return len(high) - max(len(high.lstrip(header[:1])), len(low.lstrip(header[1:])))
 
 
 def _group(layout: _Layout, payload: bytes, parts: list[tuple[int, int, int]]) -> TickGroup:
@@ -218,5 +218,6 @@ def _group(layout: _Layout, payload: bytes, parts: list[tuple[int, int, int]]) -
         return TickGroup(layout.table, index, layout.columns(payload, first, count))
     stride = layout.length + 2
     block = b"".join([payload[first : first + count * stride] for _, first, count in parts])
-    index = np.frombuffer(b"".join([_COUNTING[4 * before : 4 * (before + count)] for before, _, count in parts]), np.uint32)
-    return TickGroup(layout.table, index, layout.columns(block, 0, len(index)))
+    index = b"".join([_COUNTING[4 * before : 4 * (before + count)] for before, _, count in parts])
+    columns = layout.columns(block, 0, len(block) // stride)
+    return TickGroup(layout.table, np.frombuffer(index, np.uint32), columns)

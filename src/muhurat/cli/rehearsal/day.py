@@ -16,12 +16,12 @@ from typing import Any, Final
 import httpx
 
 from muhurat import app
+from muhurat.cli.rehearsal.plan import BEGIN, END, FEED, Plan, plan, write_desk
+from muhurat.cli.rehearsal.progress import Progress, progress
+from muhurat.cli.rehearsal.verdict import judge
 from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock, ist_ns
 from muhurat.config import Desk
 from muhurat.errors import MuhuratError
-from muhurat.rehearsal.plan import BEGIN, END, FEED, Plan, plan, write_desk
-from muhurat.rehearsal.progress import Progress, progress
-from muhurat.rehearsal.verdict import judge
 from muhurat.web.status import desk_status
 
 __all__ = ["Plan", "Rehearsal", "plan"]
@@ -42,7 +42,7 @@ class Rehearsal:
     def run(self, *, keep: bool, report_to: Path | None) -> bool:
         """Run the day to its end and report; returns whether it was sound."""
         with ExitStack() as stack:
-            simulator = stack.enter_context(_ended_with_us(self._start_simulator()))
+            simulator = stack.enter_context(_EndedWithUs(self._start_simulator()))
             told = _first_line(simulator)
             page = ClockPage(Path(told["clock"]))
             os.environ[ENVIRONMENT_VARIABLE] = told["clock"]
@@ -52,7 +52,7 @@ class Rehearsal:
             desk = app.open_desk(self._plan.desk_file)
             _write_token(desk, urls)
             with clock.hold():
-                supervisor = stack.enter_context(_ended_with_us(self._start_supervisor()))
+                supervisor = stack.enter_context(_EndedWithUs(self._start_supervisor()))
                 self._wait_for_page(desk, supervisor)
             shown = stack.enter_context(progress(self._plan, f"http://{desk.web.listen}"))
             self._watch(desk, clock, (simulator, supervisor), shown)
@@ -128,12 +128,12 @@ class Rehearsal:
         for process in processes:
             if process.poll() is not None:
                 raise MuhuratError(
-                    f"a part of the demo ended early with code {process.returncode}: {' '.join(map(str, process.args[2:5]))}",  # type: ignore[index]
+                    f"a part of the demo ended early, with exit code {process.returncode}",
                     hint=f"see {self._plan.folder}/logs",
                 )
 
 
-class _ended_with_us:
+class _EndedWithUs:
     """Ends a process politely when the block is left, by force when it does not listen."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from muhurat.cli.rehearsal.plan import BEGIN, END, Plan
 from muhurat.clock import ist_ns
-from muhurat.rehearsal.plan import BEGIN, END, Plan
 
 
 def judge(collected: dict[str, Any], stats: dict[str, Any], plan: Plan, *, feed: str, real_s: float) -> dict[str, Any]:

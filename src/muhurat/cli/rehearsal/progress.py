@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
+from muhurat.cli.rehearsal.plan import BEGIN, END, Plan
 from muhurat.clock import NS_PER_S, ist, ist_ns
-from muhurat.rehearsal.plan import BEGIN, END, Plan
 
 _LINE_EVERY_NS: Final = 1800 * NS_PER_S
 
@@ -78,7 +78,7 @@ class _Bar:
         total = (ist_ns(plan.day, END) - self._begin) / NS_PER_S
         self._task = self._progress.add_task("starting", total=total, at=f"{BEGIN:%H:%M:%S}")
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

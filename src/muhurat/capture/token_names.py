@@ -1,0 +1,98 @@
+"""Which instrument a token means on a day, from the feed's universe file of that day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from muhurat.errors import MuhuratError
+
+
+class _Entry(msgspec.Struct):
+    token: int
+    modelled: bool = False
+
+
+class _UniverseFile(msgspec.Struct):
+    instruments: dict[str, _Entry]
+
+
+class DayNames:
+    """Symbols and marks by code, a small number that stands for a token; tokens nobody named join as they are met."""
+
+    def __init__(self, named: Mapping[int, tuple[str, bool]]) -> None:
+        """Start from `token -> (symbol, modelled)`."""
+        tokens = sorted(named)
+        self._tokens = np.array(tokens, np.int64)
+        self._codes = np.arange(len(tokens))
+        self.symbols = np.array([named[token][0] for token in tokens], object)
+        self.modelled = np.array([named[token][1] for token in tokens], bool)
+        self.unknown = np.zeros(len(tokens), bool)
+
+    def codes(self, tokens: NDArray[Any]) -> NDArray[np.intp]:
+        """The code of every token; one without a name is called by its number and marked in `unknown`."""
+        places = np.searchsorted(self._tokens, tokens)
+        if len(self._tokens):
+            np.minimum(places, len(self._tokens) - 1, out=places)
+            strange = self._tokens[places] != tokens
+        else:
+            strange = np.ones(len(tokens), bool)
+        if strange.any():
+            self._add(np.unique(tokens[strange]))
+            places = np.searchsorted(self._tokens, tokens)
+        return self._codes[places]
+
+    def _add(self, tokens: NDArray[Any]) -> None:
+        new = np.arange(len(self.symbols), len(self.symbols) + len(tokens))
+        everything = np.append(self._tokens, tokens)
+        order = np.argsort(everything)
+        self._tokens = everything[order]
+        self._codes = np.append(self._codes, new)[order]
+        self.symbols = np.append(self.symbols, np.array([str(token) for token in tokens.tolist()], object))
+        self.modelled = np.append(self.modelled, np.zeros(len(tokens), bool))
+        self.unknown = np.append(self.unknown, np.ones(len(tokens), bool))
+
+
+class TokenNames:
+    """The names of one feed's tokens, day by day; a universe file that changes during the day is read again."""
+
+    def __init__(self, universe: Path, feed: str) -> None:
+        """`universe` is the folder of the files `<feed>_<YYYYMMDD>.json`."""
+        self._universe = universe
+        self._feed = feed
+        self._day = ""
+        self._stamp: tuple[int, int] | None = None
+        self._names = DayNames({})
+
+    def on(self, day: str) -> DayNames:
+        """The names on a day `YYYYMMDD`; without a universe file every token is unknown.
+
+        Raises `MuhuratError` when the file is there and spoilt.
+        """
+        path = self._universe / f"{self._feed}_{day}.json"
+        stamp = _stamp(path)
+        if (day, stamp) != (self._day, self._stamp) or not self._day:
+            self._day, self._stamp = day, stamp
+            self._names = DayNames(_read(path) if stamp else {})
+        return self._names
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def _read(path: Path) -> dict[int, tuple[str, bool]]:
+    try:
+        instruments = msgspec.json.decode(path.read_bytes(), type=_UniverseFile).instruments
+    except msgspec.DecodeError as error:
+        raise MuhuratError(f"the universe file {path} cannot be read: {error}") from error
+    return {entry.token: (symbol, entry.modelled) for symbol, entry in instruments.items()}

@@ -1,0 +1,109 @@
+"""`ticks_full_named`: the full ticks under the names of the raw crawler's field list, with what the universe knows.
+
+Circuit limits are in no packet, so they are null here.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+
+from muhurat.errors import StoreError
+from muhurat.stores.schema import LEVELS
+
+NAMED_VIEW: Final = "ticks_full_named"
+UNIVERSE: Final = "universe"
+
+_FILE: Final = re.compile(r"(?P<feed>.+)_(?P<day>\d{8})\.json")
+
+_SAME: Final = (
+    "seq, feed, ts_event, ts_recv_ns, instrument_token, last_price, last_quantity, volume, oi, oi_day_high, oi_day_low, "
+    "open, high, low, close, average_price, buy_quantity, sell_quantity, net_change, last_trade_time, "
+    "exchange_timestamp"
+)
+
+
+class _Entry(msgspec.Struct):
+    """What the view takes from an instrument of a universe file."""
+
+    token: int
+    exchange: str | None = None
+    type: str | None = None
+    asset_class: str | None = None
+    underlying: str | None = None
+    expiry: date | None = None
+
+
+class _UniverseFile(msgspec.Struct):
+    instruments: dict[str, _Entry]
+
+
+_SCHEMA: Final = pa.schema(
+    [
+        ("feed", pa.string()),
+        ("date", pa.date32()),
+        ("symbol", pa.string()),
+        ("instrument_token", pa.int64()),
+        ("exchange", pa.string()),
+        ("type", pa.string()),
+        ("asset_class", pa.string()),
+        ("underlying", pa.string()),
+        ("expiry", pa.date32()),
+    ]
+)
+
+
+def universe_rows(directory: Path) -> pa.Table:
+    """Every instrument of every universe file `<feed>_<YYYYMMDD>.json`; raises `StoreError` for a spoilt file."""
+    rows = []
+    for path in sorted(directory.glob("*.json")):
+        named = _FILE.fullmatch(path.name)
+        if named is None:
+            continue
+        day = date.fromisoformat(named["day"])
+        for symbol, entry in _read(path).instruments.items():
+            about = (entry.token, entry.exchange, entry.type, entry.asset_class, entry.underlying, entry.expiry)
+            rows.append((named["feed"], day, symbol, *about))
+    columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
+    return pa.Table.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA
+    )
+
+
+def _read(path: Path) -> _UniverseFile:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_UniverseFile)
+    except (OSError, msgspec.DecodeError) as error:
+        raise StoreError(f"the universe file {path} cannot be read: {error}") from error
+
+
+def named_view() -> str:
+    """The statement that makes the view of `ticks_full` and the universe of the day in India."""
+    depth = f"{{'buy': {_levels('bid')}, 'sell': {_levels('ask')}}}"
+    return f"""CREATE TEMP VIEW {NAMED_VIEW} AS
+        SELECT t.timestamp, t.symbol, u.asset_class, u.underlying, u.expiry, {_prefixed(_SAME)},
+            t.bid_price_1 AS best_bid_price, t.bid_quantity_1 AS best_bid_quantity,
+            t.ask_price_1 AS best_ask_price, t.ask_quantity_1 AS best_ask_quantity,
+            t.last_trade_time AS last_traded_timestamp,
+            CAST(NULL AS DOUBLE) AS lower_circuit_limit, CAST(NULL AS DOUBLE) AS upper_circuit_limit,
+            {{'open': t.open, 'high': t.high, 'low': t.low, 'close': t.close}} AS ohlc,
+            {depth} AS depth, {depth} AS market_depth, t.modelled
+        FROM ticks_full t LEFT JOIN {UNIVERSE} u
+            ON u.feed = t.feed AND u.symbol = t.symbol AND u.date = CAST(ist(t.timestamp) AS DATE)"""
+
+
+def _prefixed(names: str) -> str:
+    return ", ".join(f"t.{name.strip()}" for name in names.split(","))
+
+
+def _levels(side: str) -> str:
+    levels = ", ".join(
+        f"{{'quantity': t.{side}_quantity_{level}, 'price': t.{side}_price_{level}, 'orders': t.{side}_orders_{level}}}"
+        for level in LEVELS
+    )
+    return f"list_filter([{levels}], lambda level: level.price IS NOT NULL)"
