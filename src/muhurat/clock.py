@@ -46,6 +46,10 @@ _SHORTEST_NAP_S: Final = 0.0005
 class Clock(Protocol):
     """Desk time for instants, real monotonic time for intervals."""
 
+    @property
+    def speed(self) -> float:
+        """Desk seconds per real second: 1 but in a rehearsal."""
+
     def now_ns(self) -> int:
         """The desk's present instant, UTC nanoseconds since 1970."""
 
@@ -64,6 +68,8 @@ class Clock(Protocol):
 
 class SystemClock:
     """The machine's own time."""
+
+    speed = 1.0
 
     def now_ns(self) -> int:
         return time.time_ns()
@@ -86,6 +92,8 @@ class SystemClock:
 
 class ManualClock:
     """Time that a test moves by hand; both desk and monotonic time advance together."""
+
+    speed = 1.0
 
     def __init__(self, now_ns: int = 0) -> None:
         self._now_ns = now_ns
@@ -187,6 +195,10 @@ class SimulatedClock:
 
     def __init__(self, page: ClockPage) -> None:
         self.page = page
+
+    @property
+    def speed(self) -> float:
+        return self.page.speed
 
     def now_ns(self) -> int:
         return self.page.now_ns

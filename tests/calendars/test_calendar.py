@@ -195,9 +195,9 @@ def test_the_end_of_the_data_is_announced_from_december_on(calendar: Calendar) -
 
 
 def test_unknown_exchanges_and_segments_are_refused_by_name() -> None:
-    with pytest.raises(CalendarError, match="no calendar for 'XXXX'; known: .*XBOM, XNSE"):
+    with pytest.raises(CalendarError, match=r"no calendar for 'XXXX'; known: .*XBOM, XNSE"):
         calendar_for("XXXX", "CM")
-    with pytest.raises(CalendarError, match="no calendar for '../xnse'"):
+    with pytest.raises(CalendarError, match=r"no calendar for '\.\./xnse'"):
         calendar_for("../xnse", "CM")
     with pytest.raises(CalendarError, match="XNSE has no segment 'CD'; known: CM, FO"):
         calendar_for("XNSE", "CD")
@@ -257,6 +257,7 @@ def test_an_overlay_must_not_leave_a_gap_or_reach_beyond_what_it_covers(tmp_path
         calendar_for("XNSE", "FO", [overlay])
 
 
+@pytest.mark.filterwarnings("ignore::Warning:pandas")
 def test_ordinary_weekdays_agree_with_exchange_calendars() -> None:
     exchange_calendars = pytest.importorskip("exchange_calendars")
     theirs = {day.date() for day in exchange_calendars.get_calendar("XBOM").sessions_in_range(str(FIRST), str(LAST))}

@@ -132,7 +132,7 @@ def test_a_holiday_on_a_known_session_is_a_contradiction(target: Path) -> None:
 
 
 def test_other_hours_than_known_are_a_contradiction_unless_they_replace(target: Path) -> None:
-    line = '[[special]]\nday = 2026-02-01\nkind = "budget"\nname = "Budget"\nsource = "c"\ntrading = [["09:15", "17:00"]]\n'
+    line = '[[special]]\nday = 2026-02-01\nkind = "budget"\nname = "n"\nsource = "c"\ntrading = [["09:15", "17:00"]]\n'
     with pytest.raises(CalendarError, match="2026-02-01 CM: budget 09:15-17:00"):
         taken(f'mic = "XNSE"\n{line}', target)
     taken(f'mic = "XNSE"\n{line}replaces = true\n', target)

@@ -11,6 +11,7 @@ from muhurat.calendars.layer import Layer, mic_of, parse_base, parse_overlay, re
 from muhurat.errors import CalendarError
 
 GOOD = 'name = "n", source = "s"'
+OVERLAPPING = '[["11:00", "12:00"], ["09:15", "11:00"]]'
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +44,19 @@ def base() -> Layer:
         ),
         (f'special = [{{ day = 2026-12-13, kind = "budget", trading = [], {GOOD} }}]', "trading has no window"),
         (
-            'special = [{ day = 2026-12-13, kind = "dr_test", name = "n", source = "s",'
-            ' trading = [["11:00", "12:00"], ["09:15", "10:00"]] }]',
-            "the window 09:15-10:00 does not come after 11:00-12:00",
+            f'special = [{{ day = 2026-12-13, kind = "budget", {GOOD}, trading = {OVERLAPPING} }}]',
+            "the window 09:15-11:00 does not come after 11:00-12:00",
         ),
         ('hours = [{ segment = "CD", since = 2027-01-01, source = "s" }]', "hours 1: needs a segment"),
         (
-            'hours = [{ segment = "FO", since = 2027-02-01, trading = [["09:15", "15:30"]], source = "s" },'
-            '{ segment = "FO", since = 2027-01-01, trading = [["09:15", "15:30"]], source = "s" }]',
+            'hours = [{ segment = "FO", since = 2027-02-01, source = "s" }, { segment = "FO", since = 2027-01-01 }]',
             "2027-01-01 does not come after 2027-02-01",
         ),
+        ('holidays = ["2026-12-15"]', "holidays: '2026-12-15' is no line"),
+        (f"holidays = {{ day = 2026-12-15T00:00:00, {GOOD} }}", "is no date"),
+        (f'special = [{{ day = 2026-12-13, kind = "budget", trading = "09:15", {GOOD} }}]', "'09:15' is no window"),
+        (f'special = [{{ day = 2026-12-13, kind = "budget", named = [], {GOOD} }}]', "named [] has no names"),
+        ('hours = [{ segment = "FO", since = 2027-01-01, source = "s" }]', "hours 1: trading is missing"),
         ("covers = { from = 2027-12-31, to = 2027-01-01 }", "covers: "),
         ("covers = { from = 2027-01-01 }", "covers: "),
     ],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from muhurat.cli import main
+from muhurat.cli import main as command_line
+from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, ist_ns
 
 MASTER = {
     segment: [{"tradingDate": "26-Jan-2027", "weekDay": "Tuesday", "description": "Republic Day"}]
@@ -19,6 +21,14 @@ MASTER = {
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; its exit code."""
+    try:
+        return command_line(arguments)
+    except SystemExit as left:
+        return int(left.code or 0)
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
@@ -53,10 +63,6 @@ def test_show_says_when_hours_are_not_published(capsys: pytest.CaptureFixture[st
 def test_show_begins_today_and_shows_a_fortnight(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datetime import date, time
-
-    from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, ist_ns
-
     page = tmp_path / "clock"
     ClockPage.create(page, ist_ns(date(2026, 11, 20), time(9, 0)))
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(page))
@@ -77,7 +83,7 @@ def test_show_refuses_a_range_that_runs_backwards(capsys: pytest.CaptureFixture[
     assert "comes before --from" in capsys.readouterr().err
 
 
-def test_import_writes_the_overlay_that_show_then_uses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_import_writes_the_overlay_that_show_then_uses(capsys: pytest.CaptureFixture[str]) -> None:
     Path("master.json").write_text(json.dumps(MASTER))
     assert main(["calendar", "import", "master.json", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

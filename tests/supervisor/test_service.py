@@ -17,6 +17,7 @@ import pytest
 
 from muhurat.clock import SystemClock, ist_ns
 from muhurat.supervisor.alerts import Alerts, read_alerts
+from muhurat.supervisor.history import History, read_history
 from muhurat.supervisor.process import lock_is_held
 from muhurat.supervisor.service import Service, Surroundings
 from muhurat.supervisor.spec import Patience, ServiceSpec
@@ -50,7 +51,7 @@ class Hours:
 @pytest.fixture
 def around(tmp_path: Path) -> Surroundings:
     clock = DeskClock()
-    return Surroundings(tmp_path, tmp_path, clock, Alerts(tmp_path, clock), random.Random(1))
+    return Surroundings(tmp_path, tmp_path, clock, Alerts(tmp_path, clock), History(tmp_path), random.Random(1))
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_stop_ends_the_whole_group_even_when_it_ignores_the_request(
     assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_an_operators_stop_lasts_until_started_again(make: Callable[..., Service]) -> None:
+def test_an_operators_stop_lasts_until_started_again(make: Callable[..., Service], around: Surroundings) -> None:
     service = make(READY + WAIT)
     step_into(service, State.RUNNING)
     service.stop()
@@ -171,6 +172,8 @@ def test_an_operators_stop_lasts_until_started_again(make: Callable[..., Service
     assert service.state is State.STOPPED
     service.start()
     step_into(service, State.RUNNING)
+    steps = [step["state"] for step in read_history(around.run_dir)]
+    assert steps == ["starting", "running", "stopping", "stopped", "waiting", "starting", "running"]
 
 
 def test_the_next_supervisor_adopts_the_same_process(make: Callable[..., Service]) -> None:

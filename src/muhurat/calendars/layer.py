@@ -124,7 +124,7 @@ class _Reader:
         self._document = document
         self._origin = origin
         self._problems: list[str] = []
-        self._segments: tuple[str, ...] = tuple(document.get("segments", segments))
+        self._segments = segments or tuple(map(str, document.get("segments", ())))
 
     def layer(self) -> Layer:
         self._keys(self._document, _FILE_KEYS, "the file")
@@ -159,25 +159,28 @@ class _Reader:
 
     def _hours(self) -> dict[str, tuple[Hours, ...]]:
         found: dict[str, list[Hours]] = {}
-        for number, line in enumerate(self._document.get("hours", []), 1):
+        for number, line in enumerate(self._lines("hours"), 1):
             where = f"hours {number}"
             self._keys(line, _HOURS_KEYS, where)
             segment, since = line.get("segment"), line.get("since")
-            if segment not in self._segments or not isinstance(since, date):
+            if segment not in self._segments or type(since) is not date:
                 self._problems.append(f"{where}: needs a segment of {list(self._segments)} and a date `since`")
                 continue
             rows = found.setdefault(segment, [])
             if rows and rows[-1].since >= since:
                 self._problems.append(f"{where}: {since} does not come after {rows[-1].since}; keep them in order")
             named, source = self._named(line, where), self._source(line, where)
-            rows.append(Hours(since, self._trading(line, where) or (), named, source))
+            trading = self._trading(line, where)
+            if trading is None:
+                self._problems.append(f"{where}: trading is missing")
+            rows.append(Hours(since, trading or (), named, source))
         return {segment: tuple(rows) for segment, rows in found.items()}
 
     def _days(self) -> dict[tuple[str, date], Entry]:
         days: dict[tuple[str, date], Entry] = {}
         for where, line, entry in self._entries():
             day = line.get("day")
-            if not isinstance(day, date):
+            if type(day) is not date:
                 self._problems.append(f"{where}: day {day!r} is no date, such as 2026-11-08")
                 continue
             for segment in line.get("segments", self._segments):
@@ -191,12 +194,20 @@ class _Reader:
         return days
 
     def _entries(self) -> Iterator[tuple[str, dict[str, Any], Entry]]:
-        for line in self._document.get("holidays", []):
+        for line in self._lines("holidays"):
             yield self._entry("holidays", line, HOLIDAY, frozenset())
-        for line in self._document.get("regular", []):
+        for line in self._lines("regular"):
             yield self._entry("regular", line, SessionKind.REGULAR.value, frozenset())
-        for line in self._document.get("special", []):
+        for line in self._lines("special"):
             yield self._entry("special", line, self._kind(line), frozenset({"kind", "trading", "named"}))
+
+    def _lines(self, table: str) -> Iterator[dict[str, Any]]:
+        lines = self._document.get(table, [])
+        for line in lines if isinstance(lines, list) else [lines]:
+            if isinstance(line, dict):
+                yield line
+            else:
+                self._problems.append(f"{table}: {line!r} is no line; write {{ day = ..., name = ..., source = ... }}")
 
     def _entry(
         self, table: str, line: dict[str, Any], kind: str, further: frozenset[str]
@@ -231,7 +242,10 @@ class _Reader:
     def _trading(self, line: dict[str, Any], where: str) -> tuple[Span, ...] | None:
         if "trading" not in line:
             return None
-        spans = tuple(span for pair in line["trading"] if (span := self._span(pair, where)) is not None)
+        pairs = line["trading"]
+        if not isinstance(pairs, list):
+            pairs = [pairs]
+        spans = tuple(span for pair in pairs if (span := self._span(pair, where)) is not None)
         for before, after in pairwise(spans):
             if before[1] >= after[0]:
                 self._problems.append(f"{where}: the window {show_span(after)} does not come after {show_span(before)}")
@@ -240,7 +254,11 @@ class _Reader:
         return spans
 
     def _named(self, line: dict[str, Any], where: str) -> Named:
-        spans = ((name, self._span(pair, f"{where} {name}")) for name, pair in line.get("named", {}).items())
+        named = line.get("named", {})
+        if not isinstance(named, dict):
+            self._problems.append(f"{where}: named {named!r} has no names; write {{ pre_open = ['09:00', '09:08'] }}")
+            return ()
+        spans = ((name, self._span(pair, f"{where} {name}")) for name, pair in named.items())
         return tuple((name, span) for name, span in spans if span is not None)
 
     def _span(self, pair: Any, where: str) -> Span | None:

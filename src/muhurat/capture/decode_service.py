@@ -64,7 +64,7 @@ def run(
         service = DecodeService(settings, decode, store, clock, reader)
         heartbeat.ready()
         while not stop.is_set():
-            if not service.step():
+            if not service.step() or not reader.wait(0.0):
                 stop.wait(_PAUSE_S)
             service.report(heartbeat)
         while service.step():
@@ -97,7 +97,7 @@ class DecodeService:
         self._log = get_logger(__name__)
 
     def step(self) -> bool:
-        """Decode some records and keep what is due; tells whether more are probably there already."""
+        """Keep what is due and decode the next records; tells whether there were any."""
         if self._due():
             self._flush()
         if self._trouble:
@@ -108,7 +108,7 @@ class DecodeService:
         else:
             self._lag_ns = 0
         self._live.publish()
-        return len(records) == _RECORDS_AT_ONCE
+        return bool(records)
 
     def finish(self) -> None:
         """Keep everything decoded; raises `StoreError` when the store cannot."""

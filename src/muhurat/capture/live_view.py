@@ -42,7 +42,9 @@ class LiveView:
         latest = np.full(int(rows.codes.max()) + 1, -1)
         latest[rows.codes] = np.arange(len(rows))
         latest = latest[latest >= 0]
-        fields = {name: rows.columns[column][latest].tolist() for name, column in _COLUMNS.items() if column in rows.columns}
+        fields = {
+            name: rows.columns[column][latest].tolist() for name, column in _COLUMNS.items() if column in rows.columns
+        }
         for symbol, *values in zip(rows.columns["symbol"][latest].tolist(), *fields.values(), strict=True):
             self._last.setdefault(symbol, dict.fromkeys(_COLUMNS)).update(zip(fields, values, strict=True))
         self._changed = True

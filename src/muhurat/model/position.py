@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
 from muhurat.model.order import Action, ExitReason, Fill
+
+OptionSide = Literal["CE", "PE"]
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
     """One holding from its first fill on: money spent and received are sums of fills, in paise.
 
-    `side` is CE or PE. `charges_paise` are those of every fill so far.
+    `charges_paise` are those of every order that is done.
     """
 
     trade_id: str
     symbol: str
-    side: str
+    side: OptionSide
     strike: Decimal
     signal_ns: int
     strength: float
@@ -54,7 +57,7 @@ class Trade:
 
     id: str
     symbol: str
-    side: str
+    side: OptionSide
     strike: Decimal
     quantity: int
     signal_ns: int

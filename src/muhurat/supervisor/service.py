@@ -14,6 +14,7 @@ from muhurat.clock import Clock, ist
 from muhurat.errors import CalendarError, MuhuratError
 from muhurat.log import get_logger
 from muhurat.supervisor.alerts import Alerts
+from muhurat.supervisor.history import History
 from muhurat.supervisor.process import (
     ServiceProcess,
     find,
@@ -38,6 +39,7 @@ class Surroundings:
     logs_dir: Path
     clock: Clock
     alerts: Alerts
+    history: History
     chance: random.Random
 
 
@@ -280,6 +282,7 @@ class Service:
         self._log.info("service", service=self.spec.name, was=self.state.value, state=state.value, detail=detail)
         self.state, self.detail = state, detail
         self.since_ns = self._around.clock.now_ns()
+        self._around.history.note(self.since_ns, self.spec.name, state.value, detail)
 
     def _now(self) -> float:
         return self._around.clock.monotonic()

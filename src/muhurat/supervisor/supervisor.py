@@ -18,6 +18,7 @@ from muhurat.log import get_logger
 from muhurat.supervisor import control
 from muhurat.supervisor.alerts import Alerts
 from muhurat.supervisor.health import Health
+from muhurat.supervisor.history import History
 from muhurat.supervisor.process import lock_is_held
 from muhurat.supervisor.service import Service, Surroundings
 from muhurat.supervisor.spec import ServiceSpec
@@ -47,7 +48,9 @@ class Supervisor:
         self._run_dir = run_dir
         self._clock = clock
         self._shutdown_s = shutdown_s
-        self._around = Surroundings(run_dir, logs_dir, clock, Alerts(run_dir, clock), random.Random(seed))
+        self._around = Surroundings(
+            run_dir, logs_dir, clock, Alerts(run_dir, clock), History(run_dir), random.Random(seed)
+        )
         self.services = [Service(spec, self._around) for spec in specs]
         self._health = Health(run_dir, clock, check_interval_s)
         self._heartbeat = Heartbeat("supervisor", run_dir, clock)

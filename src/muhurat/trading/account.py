@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
+from muhurat.model.money import to_paise, to_rupees
 from muhurat.model.order import ExitReason, Fill, Order, OrderEnded, Purpose
 from muhurat.model.position import Position, Trade, closed, with_charges, with_fill
 from muhurat.trading.contracts import Contract
@@ -135,7 +136,7 @@ class Account:
     def mark(self, price: float, at_ns: int) -> None:
         """Value the open position in the ledger."""
         if self.position is not None:
-            self._book.mark(self.position.trade_id, Decimal(str(price)), at_ns)
+            self._book.mark(self.position.trade_id, to_rupees(to_paise(price)), at_ns)
 
     def _opened(self, order: Order, fill: Fill) -> Position:
         intent = self._intents[order.id]

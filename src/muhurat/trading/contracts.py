@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from typing import Literal
 
 from muhurat.clock import ist
 from muhurat.model.instrument import Instrument, InstrumentType
+from muhurat.model.position import OptionSide
 
-OptionSide = Literal["CE", "PE"]
 CALL: OptionSide = "CE"
 PUT: OptionSide = "PE"
 

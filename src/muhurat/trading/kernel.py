@@ -15,7 +15,8 @@ from decimal import Decimal
 from muhurat.clock import ist
 from muhurat.model.bar import Bar
 from muhurat.model.order import ExitReason
-from muhurat.trading.contracts import Contract, OptionSide, signal_strike
+from muhurat.model.position import OptionSide
+from muhurat.trading.contracts import Contract, signal_strike
 from muhurat.trading.indicators import Averages, advance
 from muhurat.trading.parameters import Parameters
 from muhurat.trading.strategy import Rule, Setup, strategy_named

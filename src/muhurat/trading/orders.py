@@ -95,6 +95,6 @@ class Working:
         )
 
 
-def order_id(day: date, number: int, purpose: Purpose) -> str:
-    """Our own id of the day's n-th order, at most 20 letters and digits: Kite takes it as `tag`."""
-    return f"M{day:%y%m%d}{number:04d}{'N' if purpose is Purpose.ENTRY else 'X'}"
+def order_id(mode: str, day: date, number: int, purpose: Purpose) -> str:
+    """Our own id of a session's n-th order, at most 20 letters and digits: Kite takes it as `tag`."""
+    return f"{mode[0].upper()}{day:%y%m%d}{number:04d}{'N' if purpose is Purpose.ENTRY else 'X'}"

@@ -24,7 +24,7 @@ class SessionFacts:
 
     `windows` are the stretches of trading; `contracts` the options of the current week; `history` the previous
     session's bars of the index and of the options, in order of time. `balance_paise` is fixed for the day. `mode` is a
-    label for the ledger and the report: nothing decides by it.
+    label for the ledger and the report: nothing decides by it. `broker` names one of `simulated.BROKERS`.
     """
 
     day: date
@@ -33,6 +33,7 @@ class SessionFacts:
     contracts: tuple[Contract, ...]
     history: tuple[Bar, ...]
     balance_paise: int
+    broker: str
     index_symbol: str = "SENSEX"
     index_token: int = 265
     feed: str = ""

@@ -10,13 +10,15 @@ Either fills the whole quantity at once and adds no slippage unless told to.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from muhurat.clock import NS_PER_S
+from muhurat.errors import MuhuratError
 from muhurat.model.bar import Bar
 from muhurat.model.money import to_paise
 from muhurat.model.order import Action, BrokerEvent, Fill, Order, OrderEnded, Purpose
-from muhurat.trading.orders import Quote
+from muhurat.trading.orders import Broker, Quote
 from muhurat.trading.parameters import Parameters
 from muhurat.trading.risk import Approved
 
@@ -146,6 +148,17 @@ class QuoteBroker:
 
     def _fresh(self, quote: Quote) -> bool:
         return quote.exchange_s == 0 or quote.ts_recv_ns - quote.exchange_s * NS_PER_S <= self._age_ns
+
+
+BROKERS: Final[Mapping[str, Callable[[Parameters], Broker]]] = {"candles": CandleBroker, "quotes": QuoteBroker}
+"""The simulated brokers by the name that a session's facts give."""
+
+
+def broker_named(name: str, parameters: Parameters) -> Broker:
+    """A new simulated broker; raises `MuhuratError` for an unknown name."""
+    if name not in BROKERS:
+        raise MuhuratError(f"unknown broker {name!r}", hint=f"known: {', '.join(BROKERS)}")
+    return BROKERS[name](parameters)
 
 
 def _credible(price: float, quote: Quote) -> bool:

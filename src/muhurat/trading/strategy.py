@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, cast
 from muhurat.errors import MuhuratError
 from muhurat.model.bar import Bar
 from muhurat.model.order import ExitReason
-from muhurat.trading.contracts import OptionSide
+from muhurat.model.position import OptionSide
 from muhurat.trading.indicators import Averages
 from muhurat.trading.parameters import Parameters
 

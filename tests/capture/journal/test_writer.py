@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from muhurat.capture.journal import (
     CLOCK_DOUBT,
     CONTROL,
@@ -26,7 +27,7 @@ from muhurat.capture.journal import (
 from muhurat.capture.journal.files import IOV_MAX
 from muhurat.clock import ManualClock, SystemClock
 from muhurat.errors import JournalError
-from tests.capture.support import FEED, HOUR_NS, MS, NINE, message, open_writer, payloads_in, records_in
+from tests.capture.support import FEED, HOUR_NS, MS, NINE, abandon, message, open_writer, payloads_in, records_in
 
 messages = st.tuples(st.binary(max_size=300), st.integers(NINE, NINE + 3 * HOUR_NS), st.sampled_from((0, 1, 1 << 16)))
 
@@ -131,8 +132,6 @@ def test_a_restart_in_the_same_hour_appends(tmp_path: Path) -> None:
 def test_a_restart_in_a_later_hour_closes_the_one_that_was_left_open(tmp_path: Path) -> None:
     writer = open_writer(tmp_path)
     writer.append([message("one")])
-    from tests.capture.support import abandon
-
     abandon(writer)
     open_writer(tmp_path, NINE + 2 * HOUR_NS).close()
 
@@ -161,19 +160,31 @@ def test_a_second_writer_is_refused_and_told_who_holds_the_feed(tmp_path: Path) 
     open_writer(tmp_path).close()
 
 
+HOLDER = """
+import sys
+from pathlib import Path
+from muhurat.capture.journal import JournalWriter
+from muhurat.clock import SystemClock
+
+writer = JournalWriter(Path(sys.argv[1]), "desk", SystemClock())
+print("held", flush=True)
+input()
+"""
+
+
 def test_the_lock_dies_with_its_holder(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            "import sys; from pathlib import Path; from muhurat.clock import SystemClock\n"
-            "from muhurat.capture.journal import JournalWriter\n"
-            f"w = JournalWriter(Path({str(tmp_path)!r}), 'desk', SystemClock()); print('held', flush=True); input()",
+            HOLDER,
+            str(tmp_path),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    assert holder.stdout and holder.stdout.readline() == b"held\n"
+    assert holder.stdout
+    assert holder.stdout.readline() == b"held\n"
     with pytest.raises(JournalError, match=str(holder.pid)):
         open_writer(tmp_path)
 

@@ -48,7 +48,7 @@ class OpenHour:
             for path in (paths.idx, paths.ctl, paths.bin):
                 self.fds.append(files.open(path))
         except OSError as error:
-            self._close_quietly()
+            self.close()
             raise AppendFailed(paths.hour, error) from error
         self._idx, self._ctl, self._bin = self.fds
         self.bin_size = self.recovery.bin_size
@@ -86,6 +86,13 @@ class OpenHour:
         """What the `closed` line says."""
         return {"event": "closed", "bytes": self.bin_size, "records": self.records}
 
+    def finish(self) -> bool:
+        """Cut what a refused write left behind, if anything; tells whether the files are whole now."""
+        with suppress(OSError):
+            if self._doubtful:
+                self._repair()
+        return not self._doubtful
+
     def _undo(self, rows: list[bytes]) -> int:
         """Cut what is not indexed. Whole rows that did get out may have been read, so their records stay."""
         accepted = self._rows_out() if rows else 0
@@ -95,8 +102,7 @@ class OpenHour:
             self.idx_size += accepted * ROW.size
             self.records += accepted
         self._doubtful = True
-        with suppress(OSError):
-            self._repair()
+        self.finish()
         return accepted
 
     def _rows_out(self) -> int:
@@ -111,7 +117,8 @@ class OpenHour:
                 self._files.truncate(fd, size)
         self._doubtful = False
 
-    def _close_quietly(self) -> None:
+    def close(self) -> None:
+        """Close the files, whatever the disk says."""
         for fd in self.fds:
             with suppress(OSError):
                 self._files.close(fd)

@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass, field
 from heapq import merge
@@ -100,7 +101,7 @@ class _Repair:
             records=records,
             last_ts_ns=last_ts_ns,
             latest_ts_ns=latest_ts_ns,
-            closed=self._closed(),
+            closed=ends_closed(self._paths),
             dropped_rows=dropped,
             recovered_records=len(found),
             recovered_lines=len(lines),
@@ -225,15 +226,20 @@ class _Repair:
         finally:
             self._files.close(fd)
 
-    def _closed(self) -> bool:
-        """Whether the hour's last word is that it was closed in order."""
-        if not self._idx:
-            return False
-        offset, _, _, _, length, flags = self._row(len(self._idx) // ROW.size - 1)
-        return (
-            bool(flags & CONTROL)
-            and parse_line(open_bytes(self._paths.ctl)[offset : offset + length]).get("event") == "closed"
-        )
+
+def ends_closed(paths: HourPaths) -> bool:
+    """Whether an hour's last word is that it was closed in order."""
+    try:
+        with paths.idx.open("rb") as index, paths.ctl.open("rb") as control:
+            size = index.seek(0, os.SEEK_END)
+            if size < ROW.size or size % ROW.size:
+                return False
+            index.seek(size - ROW.size)
+            offset, _, _, _, length, flags = ROW.unpack(index.read(ROW.size))
+            control.seek(offset)
+            return bool(flags & CONTROL) and parse_line(control.read(length)).get("event") == "closed"
+    except FileNotFoundError:
+        return False
 
 
 def _time(row: Row) -> int:

@@ -30,7 +30,7 @@ from muhurat.capture.journal.format import (
 )
 from muhurat.capture.journal.hour import AppendFailed, OpenHour
 from muhurat.capture.journal.lock import WriterLock
-from muhurat.capture.journal.recovery import Recovery
+from muhurat.capture.journal.recovery import Recovery, ends_closed
 from muhurat.capture.journal.syncer import Syncer
 from muhurat.clock import Clock
 from muhurat.errors import JournalError
@@ -71,6 +71,7 @@ class JournalWriter:
         self._files = files or Files()
         self._looked_at = float("-inf")
         self._hour: OpenHour | None = None
+        self._unfinished: list[OpenHour] = []
         self._newest = ""
         self._last_ns = 0
         self._closed = False
@@ -118,6 +119,8 @@ class JournalWriter:
                 self._count(rest[: error.accepted])
                 error.accepted += done
                 self._fail(error)
+        if self._unfinished:
+            self._finish()
         self._ring()
 
     def control(self, entry: dict[str, Any], ts_recv_ns: int | None = None) -> None:
@@ -151,6 +154,7 @@ class JournalWriter:
         hours = hours_of(self.directory, self.feed)
         if not hours:
             return None
+        self._finish_older(hours[:-1])
         hour = self._open(hours[-1])
         recovery = hour.recovery
         self._last_ns = recovery.last_ts_ns
@@ -160,6 +164,14 @@ class JournalWriter:
         if hour_name(now_ns) > hour.hour and not (recovery.closed and not recovery.repaired):
             self._leave(hour)
         return recovery
+
+    def _finish_older(self, hours: list[str]) -> None:
+        """Repair hours left without a last word by a writer that had gone on to the next one."""
+        for name in reversed(hours):
+            paths = HourPaths(self.directory, self.feed, name)
+            if not paths.idx.exists() or ends_closed(paths):
+                return
+            self._leave(OpenHour(paths, self._files))
 
     def _hour_for(self, ts_ns: int, done: int) -> OpenHour:
         """The hour a message belongs to: that of its reception, but never one older than the newest."""
@@ -188,11 +200,21 @@ class JournalWriter:
         with suppress(AppendFailed):
             self._write_line(hour, hour.counts(), max(self._last_ns, hour.recovery.last_ts_ns))
         self._hour = None
+        self._unfinished.append(hour)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Let go of hours that were left, once a disk that refused has let them be made whole."""
+        done = [hour for hour in self._unfinished if hour.finish()]
+        self._unfinished = [hour for hour in self._unfinished if hour not in done]
+        for hour in done:
+            self._let_go(hour)
+
+    def _let_go(self, hour: OpenHour) -> None:
         if self._syncer:
             self._syncer.retire(hour.fds)
         else:
-            for fd in hour.fds:
-                self._files.close(fd)
+            hour.close()
 
     def _append_to(self, hour: OpenHour, messages: Sequence[Message]) -> int:
         """Append the messages that belong to this hour; returns how many did."""
@@ -249,13 +271,13 @@ class JournalWriter:
 
     def _release(self) -> None:
         self._closed = True
+        self._finish()
+        for hour in (*self._unfinished, self._hour):
+            if hour:
+                self._let_go(hour)
+        self._hour = None
         if self._syncer:
             self._syncer.stop()
-        elif self._hour:
-            for fd in self._hour.fds:
-                with suppress(OSError):
-                    self._files.close(fd)
-        self._hour = None
         self._bell.close()
         self._lock.release()
 

@@ -20,6 +20,18 @@ OPENING_BALANCE: Final = 10_00_000_00
 
 MARGIN_PERCENT: Final = 12
 
+_UNUSED: Final = (
+    "exposure",
+    "m2m_realised",
+    "m2m_unrealised",
+    "payout",
+    "holding_sales",
+    "turnover",
+    "liquid_collateral",
+    "stock_collateral",
+    "delivery",
+)
+
 
 @dataclass(slots=True)
 class Position:
@@ -171,12 +183,10 @@ def _segment(opening: int, live: int, premium: int, margin: int) -> dict[str, An
         "collateral": 0,
         "intraday_payin": 0,
     }
-    unused = ("m2m_realised", "m2m_unrealised", "payout", "holding_sales", "turnover")
-    unused += ("liquid_collateral", "stock_collateral", "delivery", "exposure")
     utilised = {
         "debits": rupees(premium + margin),
         "option_premium": rupees(premium),
         "span": rupees(margin),
-        **dict.fromkeys(unused, 0),
+        **dict.fromkeys(_UNUSED, 0),
     }
     return {"enabled": True, "net": rupees(live), "available": available, "utilised": utilised}

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 from muhurat.model.instrument import Instrument, InstrumentType
 from muhurat.simulator.market.base import Quote
 
-_OPTION_PROTECTION: Final = ((10_00, Decimal(5)), (100_00, Decimal(3)), (500_00, Decimal(2)))
-_OTHER_PROTECTION: Final = ((100_00, Decimal(2)), (500_00, Decimal(1)))
+_Steps = tuple[tuple[int, Decimal], ...]
+_OPTION_PROTECTION: Final[_Steps] = ((10_00, Decimal(5)), (100_00, Decimal(3)), (500_00, Decimal(2)))
+_OTHER_PROTECTION: Final[_Steps] = ((100_00, Decimal(2)), (500_00, Decimal(1)))
 _OPTION_BEYOND, _OTHER_BEYOND = Decimal(1), Decimal("0.5")
 _FREEZE: Final = {"SENSEX": 1000, "BANKEX": 900}
 

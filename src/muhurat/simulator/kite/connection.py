@@ -72,7 +72,7 @@ class Record:
         return {**asdict(self), "tokens": len(self.tokens)}
 
 
-class Connection(WSListener):  # type: ignore[misc]  # the base class is a compiled one
+class Connection(WSListener):
     """Speaks Kite's ticker protocol with one client."""
 
     def __init__(self, record: Record, packets: Packets, faults: FaultBoard, conductor: Conductor) -> None:
@@ -282,4 +282,4 @@ class _Order(msgspec.Struct):
     """A client's text frame: an action and its value."""
 
     a: str
-    v: msgspec.Raw | Any
+    v: Any

@@ -1,8 +1,8 @@
 """The exchange's side of an order: it arrives, waits for its trigger, takes from the book, rests, and ends.
 
-An order reaches the exchange `LATENCY_NS` of desk time after it was sent. Arriving, it takes what the book offers within
-its limit, level by level; what is left rests and is filled at its own price when the book comes to it. The book is not
-ours to consume: an order does not change the prices that follow.
+An order reaches the exchange `LATENCY_NS` of desk time after it was sent. Arriving, it takes what the book offers
+within its limit, level by level; what is left rests and is filled at its own price when the book comes to it. The book
+is not ours to consume: an order does not change the prices that follow.
 """
 
 from __future__ import annotations

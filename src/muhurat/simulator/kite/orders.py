@@ -104,8 +104,9 @@ class OrderDesk:
         if quantity % instrument.lot_size:
             raise input_error(f"Quantity must be a multiple of the lot size {instrument.lot_size}.")
         if any(price % tick_paise(instrument) for price in prices if price is not None):
+            tick = instrument.tick_size
             raise input_error(
-                f"Tick size for this instrument is {instrument.tick_size}. Kindly enter price in the multiple of tick size."
+                f"Tick size for this instrument is {tick}. Kindly enter price in the multiple of tick size."
             )
 
     def _session(self, exchange: str) -> Session | None:

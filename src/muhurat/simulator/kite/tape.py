@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
 from datetime import time as time_of_day
+from datetime import timedelta
 from typing import Final
 
 import numpy as np

@@ -10,7 +10,8 @@ A message is `u16` number of packets, then each packet behind its `u16` length. 
     28  index   the same without the time
     8   ltp     token, last price
 
-Prices are rupees times the segment's divisor; the segment is the token's last byte. A message of one byte is a heartbeat.
+Prices are rupees times the segment's divisor; the segment is the token's last byte. A message of one byte is a
+heartbeat.
 Source: the kiteconnect clients, whose parser the tests hold this against.
 """
 

@@ -27,6 +27,7 @@ _FILE_NAME: Final = re.compile(r"(?P<symbol>.+)_(?P<day>\d{4}-\d\d-\d\d)\.csv")
 _PRICES: Final = ("open", "high", "low", "close")
 _TIMES: Final = ("timestamp", "date")
 _HIGHEST_RUPEES: Final = Decimal(10_000_000)
+_FLOAT_DUST: Final = Decimal("0.000001")
 _LATER_FILES: Final = timedelta(days=7)
 """A file is named after the day it was saved and may hold rows of days before."""
 
@@ -164,12 +165,13 @@ def _paise(cell: Cell, column: str, text: str | None, tick_paise: int) -> int:
     rupees = _number(cell, column, text)
     if not 0 < rupees < _HIGHEST_RUPEES:
         cell.refuse(column, f"{text} is no price")
-    paise = rupees * 100
-    if paise != int(paise):
+    paise = round(rupees * 100)
+    # Rupees that went through a binary float may be off in the twelfth place: 291444.67000000004.
+    if abs(rupees * 100 - paise) > _FLOAT_DUST:
         cell.refuse(column, f"{text} is not a whole number of paise")
-    if int(paise) % tick_paise:
+    if paise % tick_paise:
         cell.refuse(column, f"{text} is not on the tick of {Decimal(tick_paise) / 100}")
-    return int(paise)
+    return paise
 
 
 def _volume(cell: Cell, text: str | None) -> int:

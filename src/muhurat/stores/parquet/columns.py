@@ -57,7 +57,7 @@ def to_arrow(table: Table, columns: Mapping[str, NDArray[Any]], feed: str) -> pa
 
 def _array(column: Column, columns: Mapping[str, NDArray[Any]], rows: int, feed: str) -> pa.Array:
     if column.name == "feed":
-        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([feed]))
+        return pa.DictionaryArray.from_arrays(_numbers(pa.int32(), np.zeros(rows, np.int32)), pa.array([feed]))
     values = columns.get(column.name)
     if values is None:
         if column.required:
@@ -68,20 +68,30 @@ def _array(column: Column, columns: Mapping[str, NDArray[Any]], rows: int, feed:
     if column.none_with is not None:
         price = columns.get(column.none_with)
         none = np.ones(rows, bool) if price is None else np.isnan(price)
-        return pa.array(values, type=pa.int64(), mask=none)
+        return _numbers(pa.int64(), values.astype(np.int64, copy=False), none)
     return _of_kind(column.kind, values)
 
 
 def _of_kind(kind: Kind, values: NDArray[Any]) -> pa.Array:
     match kind:
         case Kind.SECONDS:
-            return pa.array(values * np.int64(1000), type=pa.timestamp("ms"), mask=values == 0)
+            return _numbers(pa.timestamp("ms"), values.astype(np.int64) * 1000, values == 0)
         case Kind.PRICE:
-            return pa.array(values, type=pa.float64(), from_pandas=True)
+            return _numbers(pa.float64(), values.astype(np.float64, copy=False), np.isnan(values))
         case Kind.TEXT:
             return pa.array(values, type=pa.string()).dictionary_encode()
+        case Kind.FLAG:
+            return pa.array(values, type=pa.bool_())
+        case Kind.SEQ:
+            return _numbers(pa.uint64(), values.astype(np.uint64, copy=False))
         case _:
-            return pa.array(values, type=_ARROW[kind])
+            return _numbers(_ARROW[kind], values.astype(np.int64, copy=False))
+
+
+def _numbers(kind: pa.DataType, values: NDArray[Any], none: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Numbers as they lie in memory, without a copy; `none` marks the nulls."""
+    valid = None if none is None or not none.any() else pa.py_buffer(np.packbits(~none, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(values)])
 
 
 def by_seq(rows: pa.Table) -> pa.Table:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from muhurat.model.bar import Bar
 from muhurat.model.order import ExitReason
-from muhurat.trading.contracts import CALL, PUT, OptionSide
+from muhurat.model.position import OptionSide
+from muhurat.trading.contracts import CALL, PUT
 from muhurat.trading.indicators import Averages
 from muhurat.trading.parameters import Parameters
 from muhurat.trading.strategy import Rule, Setup

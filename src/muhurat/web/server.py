@@ -1,0 +1,112 @@
+"""The web service: the page, `GET /health` and the desk's state as JSON, in one process."""
+
+from __future__ import annotations
+
+import socket
+from datetime import date
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Response
+from nicegui import ui
+
+from muhurat.clock import Clock, ist
+from muhurat.errors import MuhuratError
+from muhurat.heartbeat import Heartbeat
+from muhurat.web.dashboard import page
+from muhurat.web.decisions import Decisions
+from muhurat.web.snapshot import Place, Snapshot, take
+
+
+class Desk:
+    """What the service reads again and again; the decisions of a new day replace those of the last."""
+
+    def __init__(self, place: Place, clock: Clock) -> None:
+        self._place = place
+        self._clock = clock
+        self._day: date | None = None
+        self._decisions = Decisions(place.run_dir)
+
+    def look(self) -> Snapshot:
+        today = ist(self._clock.now_ns()).date()
+        if today != self._day:
+            self._day = today
+            self._decisions = Decisions(self._place.decisions_path(today))
+        return take(self._place, self._clock, self._decisions)
+
+
+def build(place: Place, clock: Clock) -> FastAPI:
+    """The application; nothing in it changes the desk."""
+    desk = Desk(place, clock)
+    api = FastAPI(title="Muhurat", docs_url="/docs", redoc_url=None)
+
+    @api.get("/health")
+    def health(response: Response) -> dict[str, Any]:
+        """Whether the desk is all right: 200 when it is or is degraded, 503 when it is down."""
+        shot = desk.look()
+        verdict, why = shot.verdict
+        if verdict == "down":
+            response.status_code = 503
+        services = {row["name"]: row["state"] for row in shot.status["services"]}
+        return {
+            "status": verdict,
+            "why": why,
+            "time": ist(shot.now_ns).isoformat(timespec="seconds"),
+            "session": shot.session_line,
+            "services": services,
+        }
+
+    @api.get("/api/v1/status")
+    def status() -> dict[str, Any]:
+        """Services, feeds and alerts, as `muhurat status --json` prints them."""
+        return desk.look().status
+
+    @api.get("/api/v1/trading")
+    def trading() -> dict[str, Any]:
+        """Today's trades, refused signals and open position."""
+        shot = desk.look()
+        seen = shot.decisions
+        return {
+            "state": seen.state,
+            "bars": len(seen.bars),
+            "trades": seen.trades,
+            "refused": seen.refused,
+            "realised": seen.realised,
+            "position": shot.trader.get("position"),
+        }
+
+    page.mount(place, desk.look)
+    ui.run_with(api)
+    return api
+
+
+async def serve(place: Place, clock: Clock, heartbeat: Heartbeat, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; raises `MuhuratError` when the port is taken."""
+    listening = _listen(host, port)
+    config = uvicorn.Config(build(place, clock), log_config=None, access_log=False)
+    await _Watched(config, heartbeat, f"http://{host}:{port}").serve(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise MuhuratError(
+            f"the page cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="end what listens there, or change web.listen in the desk file",
+        ) from error
+
+
+class _Watched(uvicorn.Server):
+    """A server that tells its heartbeat when it answers."""
+
+    def __init__(self, config: uvicorn.Config, heartbeat: Heartbeat, address: str) -> None:
+        super().__init__(config)
+        self._heartbeat = heartbeat
+        self._address = address
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter == 1:
+            self._heartbeat.ready()
+        self._heartbeat.beat(self._address)
+        return await super().on_tick(counter)
