@@ -8,9 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from muhurat.trading.ledger_schema import MIGRATIONS, open_for_writing
 
 DAY = date(2026, 11, 20)
 SESSION = "2026-11-20:test"
-OPEN_NS = ist_ns(DAY, __import__("datetime").time(9, 15))
+OPEN_NS = ist_ns(DAY, time(9, 15))
 CAPITAL = Decimal(500_000)
 
 
@@ -87,16 +87,16 @@ def test_a_trade_goes_from_entry_to_exit_net_of_charges(ledger: Ledger) -> None:
 
 
 def test_orders_may_fill_in_parts_and_the_average_price_is_exact(ledger: Ledger) -> None:
-    ledger.open_trade(opening(1, order("E1", "BUY", ("300.05", 20), ("300.10", 40))))
+    entry = order("E1", "BUY", ("300.05", 20), ("300.10", 40))
+    ledger.open_trade(opening(1, entry))
     assert ledger.trade("T1").entry_price * 60 == Decimal(18005)
     exits = [order("X1", "SELL", ("310", 40), at_s=90), order("X2", "SELL", ("309.95", 20), at_s=120)]
     done = ledger.close_trade("T1", exits, "square_off")
     assert done.exit_price is not None
     assert done.exit_price * 60 == Decimal(18599)
     assert done.exit_ns == ns(120)
-    assert done.net == Decimal(594) - sum(
-        (o.charges.total for o in exits), order("E1", "BUY", ("300.05", 20), ("300.10", 40)).charges.total
-    )
+    charges = sum((each.charges.total for each in (entry, *exits)), Decimal(0))
+    assert (done.charges, done.net) == (charges, Decimal(594) - charges)
 
 
 def test_a_mark_values_the_open_position_and_an_older_one_is_ignored(ledger: Ledger) -> None:
@@ -130,24 +130,24 @@ def test_the_same_day_told_again_changes_nothing(path: Path) -> None:
     assert contents[0] == contents[1]
 
 
-@pytest.mark.parametrize("changed", ["event", "trade", "fill", "session", "reason", "end"])
-def test_another_content_under_the_same_name_is_refused(ledger: Ledger, changed: str) -> None:
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda ledger: ledger.record_event(1, ns(1), "signal", {"a": 2}),
+        lambda ledger: ledger.open_trade(opening(1, order("E1", "BUY", ("300", 20), at_s=100), strength=90)),
+        lambda ledger: ledger.open_trade(opening(1, order("E1", "BUY", ("290", 10), ("310", 10), at_s=100))),
+        lambda ledger: ledger.open_session(DAY, "test", OPEN_NS, CAPITAL + 1, {"ema_short_period": 10}),
+        lambda ledger: ledger.close_trade("T1", [order("X1", "SELL", ("320", 20), at_s=150)], "ema20_stop"),
+        lambda ledger: ledger.close_session(ns(22_001)),
+    ],
+    ids=["event", "trade", "fills", "session", "exit", "end"],
+)
+def test_another_content_under_the_same_name_is_refused(ledger: Ledger, tell: Callable[[Ledger], object]) -> None:
     ledger.record_event(1, ns(1), "signal", {"a": 1})
     trade(ledger, 1, "300", "320")
     ledger.close_session(ns(22_000))
     with pytest.raises(LedgerError, match="is kept with another content"):
-        if changed == "event":
-            ledger.record_event(1, ns(1), "signal", {"a": 2})
-        elif changed == "trade":
-            ledger.open_trade(opening(1, order("E1", "BUY", ("300", 20), at_s=100), strength=90))
-        elif changed == "fill":
-            ledger.open_trade(opening(1, order("E1", "BUY", ("290", 10), ("310", 10), at_s=100)))
-        elif changed == "session":
-            ledger.open_session(DAY, "test", OPEN_NS, CAPITAL + 1, {"ema_short_period": 10})
-        elif changed == "reason":
-            ledger.close_trade("T1", [order("X1", "SELL", ("320", 20), at_s=150)], "ema20_stop")
-        else:
-            ledger.close_session(ns(22_001))
+        tell(ledger)
     assert ledger.integrity_check() == []
 
 
@@ -205,7 +205,7 @@ def test_modes_of_one_day_are_kept_apart(ledger: Ledger) -> None:
     assert [each.mode for each in ledger.trades(DAY)] == ["test", "debug"]
     assert [each.id for each in ledger.trades(DAY, "debug")] == ["T2"]
     assert ledger.consecutive_losses(SESSION) == 0
-    with pytest.raises(LedgerError, match="sessions in the modes .*test.*; say which|sessions in the modes .*debug"):
+    with pytest.raises(LedgerError, match="has sessions in the modes"):
         ledger.session(DAY)
     assert ledger.session(date(2026, 11, 19)) is None
 
@@ -257,10 +257,14 @@ def test_what_is_unknown_is_refused_by_name(ledger: Ledger, path: Path) -> None:
 
 
 def test_a_transaction_is_kept_whole_or_not_at_all(ledger: Ledger) -> None:
-    with pytest.raises(RuntimeError), ledger.transaction():
-        ledger.record_event(1, ns(1), "signal", {})
-        trade(ledger, 1, "300", "320")
-        raise RuntimeError
+    def fail_after_writing() -> None:
+        with ledger.transaction():
+            ledger.record_event(1, ns(1), "signal", {})
+            trade(ledger, 1, "300", "320")
+            raise RuntimeError("the engine stumbles")
+
+    with pytest.raises(RuntimeError, match="stumbles"):
+        fail_after_writing()
     assert (ledger.trades(DAY), list(ledger.events(SESSION))) == ([], [])
     with ledger.transaction():
         ledger.record_event(1, ns(1), "signal", {})
@@ -297,8 +301,7 @@ def test_the_seeds_columns_are_there_in_rupees_and_ist(ledger: Ledger, path: Pat
         assert connection.execute(
             "SELECT trade_id, symbol, current_price, unrealized_pnl, entry_time, exit_time, status FROM positions"
         ).fetchall() == [
-            ("T1", "SENSEX26N2680500CE", 320.0, 0.0, "2026-11-20T09:16:40.000+05:30", "2026-11-20T09:17:30.000+05:30")
-            + ("CLOSED",)
+            ("T1", "SENSEX26N2680500CE", 320.0, 0.0, f"{DAY}T09:16:40.000+05:30", f"{DAY}T09:17:30.000+05:30", "CLOSED")
         ]
         assert connection.execute(
             "SELECT date, start_time, end_time, total_pnl, trade_count, max_drawdown, win_rate FROM sessions"

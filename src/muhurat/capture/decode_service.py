@@ -45,7 +45,7 @@ class DecodeSettings:
     universe: Path
     live: Path
     flush_s: float = 1.0
-    flush_rows: int = 100_000
+    flush_rows: int = 500_000
 
 
 def run(

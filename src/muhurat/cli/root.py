@@ -8,7 +8,6 @@ from typing import Any
 
 import typer
 from typer._click import Command, Context, HelpFormatter
-from typer._click.shell_completion import CompletionItem
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
@@ -38,9 +37,6 @@ class LazyGroup(TyperGroup):
             with formatter.section(group):
                 formatter.write_dl([(n.ljust(width), v.help) for n, v in VERBS.items() if v.group == group])
 
-    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
-        return [CompletionItem(name, help=verb.help) for name, verb in VERBS.items() if name.startswith(incomplete)]
-
 
 def load(name: str, verb: Verb) -> Command:
     """Import a verb's module and make a command of it; its help is plain text, which is ready twice as fast."""
@@ -61,7 +57,11 @@ def load(name: str, verb: Verb) -> Command:
 def root() -> Command:
     """The whole command line, with nothing of it loaded yet."""
     app = typer.Typer(
-        cls=LazyGroup, rich_markup_mode=None, no_args_is_help=True, context_settings={"max_content_width": 110}
+        cls=LazyGroup,
+        no_args_is_help=True,
+        add_completion=False,  # its options would load pydantic before any verb's help
+        rich_markup_mode=None,
+        context_settings={"max_content_width": 110},
     )
     app.callback()(_muhurat)
     return get_command(app)

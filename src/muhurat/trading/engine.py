@@ -277,10 +277,6 @@ class Engine:
 
     # -- what the broker says -------------------------------------------------------------------------------------
 
-    def on_broker(self, event: BrokerEvent) -> None:
-        """What a broker tells by itself, between its answers."""
-        self._apply((event,))
-
     def _apply(self, events: Iterable[BrokerEvent]) -> None:
         for event in events:
             with self._book.transaction():

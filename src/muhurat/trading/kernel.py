@@ -50,7 +50,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that the next decision depends on: averages of the index, what is held, and which bar last closed a position."""
+    """All that the next decision depends on: the index's averages, what is held, which bar last closed a position."""
 
     index: Averages = Averages()
     held: Held | None = None

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from muhurat.clock import ist
 from muhurat.trading.executed import CASH_SIGN, ExecutedOrder, Execution, Opening, check_executed, paise
@@ -58,14 +58,14 @@ class Ledger(LedgerReader):
         try:
             self._connection = open_for_writing(path)
         except LedgerError:
-            os.close(self._lock)
+            self._lock.close()
             raise
         self._depth = 0
         self._session_id: str | None = None
 
     def close(self) -> None:
         super().close()
-        os.close(self._lock)
+        self._lock.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -306,16 +306,17 @@ def _clock_time(instant_ns: int) -> str:
     return ist(instant_ns).isoformat(timespec="milliseconds")
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path) -> IO[bytes]:
+    """The lock file of a ledger, held; it is let go when the file is closed or the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.fdopen(os.open(path.with_name(path.name + ".lock"), os.O_WRONLY | os.O_CREAT, 0o600), "wb")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        os.close(descriptor)
+        file.close()
         raise LedgerError(
             f"the ledger {path} is being written by another process",
             permanent=False,
             hint="one trader per ledger: stop the other one, or give this one its own file",
         ) from error
-    return descriptor
+    return file

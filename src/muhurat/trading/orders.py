@@ -19,8 +19,8 @@ from muhurat.trading.risk import Approved
 class Quote:
     """The touch of one instrument as one tick tells it, in rupees; NaN where there is none.
 
-    `exchange_s` is the venue's own time in whole seconds, 0 when it sent none; `low` and `high` are the instrument's own
-    range of the day.
+    `exchange_s` is the venue's own time in whole seconds, 0 when it sent none; `low` and `high` are the instrument's
+    own range of the day.
     """
 
     symbol: str

@@ -10,7 +10,6 @@ import msgspec
 from muhurat.capture.journal.format import Position, Record
 from muhurat.errors import MuhuratError
 from muhurat.model.bar import Bar
-from muhurat.model.order import Fill, OrderEnded
 from muhurat.model.tick import MessageDecoder
 from muhurat.trading.engine import Engine
 from muhurat.trading.inputlog import Entry
@@ -53,8 +52,6 @@ class Player:
                 self.engine.on_timer(entry["at_ns"])
             case "command":
                 self.engine.on_command(entry["command"], entry["reason"], entry["at_ns"])
-            case "broker":
-                self.engine.on_broker(msgspec.convert(entry["event"], Fill if "price_paise" in entry["event"] else OrderEnded))
             case unknown:
                 raise MuhuratError(f"unknown input {unknown!r} in entry {entry['seq']}")
 

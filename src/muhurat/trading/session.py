@@ -59,8 +59,8 @@ class SessionFacts:
 
 
 def to_entry(facts: SessionFacts) -> dict[str, Any]:
-    """The facts as plain JSON values."""
-    return {"kind": "session", "facts": msgspec.to_builtins(facts)}
+    """The facts as the fields of an input log's first entry."""
+    return {"facts": msgspec.to_builtins(facts)}
 
 
 def from_entry(entry: dict[str, Any]) -> SessionFacts:

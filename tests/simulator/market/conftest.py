@@ -31,7 +31,9 @@ def index_rows(day: date, level: float = 80_000.0) -> list[CandleRow]:
     for number, start_s in enumerate(starts_of(day)):
         opens, closes = (round(level + 150.0 * math.sin(at / 17.0), 2) for at in (number, number + 0.9))
         wick = 3.25 + number % 7
-        rows.append((start_s, opens, round(max(opens, closes) + wick, 2), round(min(opens, closes) - wick, 2), closes, 0))
+        rows.append(
+            (start_s, opens, round(max(opens, closes) + wick, 2), round(min(opens, closes) - wick, 2), closes, 0)
+        )
     return rows
 
 

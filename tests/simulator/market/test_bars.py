@@ -78,7 +78,9 @@ def test_candles_of_any_length_count_from_the_open_and_a_day_s_from_midnight():
     five = candles_of(ticks, 5, HOURS.open_s, modelled=True)
     daily = candles_of(ticks, DAY_MINUTES, HOURS.open_s, modelled=False)
 
-    assert [(one.start_s - HOURS.open_s, one.open, one.high, one.low, one.close, one.volume, one.oi) for one in five] == [
+    assert [
+        (one.start_s - HOURS.open_s, one.open, one.high, one.low, one.close, one.volume, one.oi) for one in five
+    ] == [
         (0, 100, 100, 90, 90, 20, 2),
         (300, 120, 120, 120, 120, 40, 3),
         (3_900, 110, 110, 110, 110, 60, 4),

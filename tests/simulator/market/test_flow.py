@@ -45,7 +45,8 @@ def test_books_are_sorted_uncrossed_on_the_grid_and_touch_the_last_price(prices,
 
 def test_the_spread_grows_with_the_price():
     narrow, wide = (
-        five_levels(np.random.default_rng(3), np.full(400, price, dtype=np.int32), CONTRACT) for price in (2_000, 90_000)
+        five_levels(np.random.default_rng(3), np.full(400, price, dtype=np.int32), CONTRACT)
+        for price in (2_000, 90_000)
     )
 
     assert np.mean(wide[:, 5, 0] - wide[:, 0, 0]) > 3 * np.mean(narrow[:, 5, 0] - narrow[:, 0, 0])

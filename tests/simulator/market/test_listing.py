@@ -79,7 +79,8 @@ def test_a_future_reads_back_as_the_same_contract():
 
 
 @pytest.mark.parametrize(
-    "symbol", ["SENSEX5025SEPFUT", "SENSEX5025SEP24500CE", "BANKEX25SEPFUT", "SENSEX2591180050CE", "SENSEX2593180000CE", "X"]
+    "symbol",
+    ["SENSEX5025SEPFUT", "SENSEX5025SEP24500CE", "BANKEX25SEPFUT", "SENSEX2591180050CE", "SENSEX2593180000CE", "X"],
 )
 def test_other_symbols_name_nothing_here(symbol):
     assert parse_symbol(symbol, RULE) is None

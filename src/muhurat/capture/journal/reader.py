@@ -21,7 +21,7 @@ from muhurat.capture.journal.scan import ByteOrder, header_of, open_bytes
 from muhurat.errors import JournalError
 
 POLL_S: Final = 0.05
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class _Saved(msgspec.Struct, frozen=True):
@@ -223,7 +223,7 @@ def _polls(timeout_s: float) -> int:
 
 def _checked(name: str | None) -> str | None:
     if name is not None and not _NAME.fullmatch(name):
-        raise JournalError(f"{name!r} cannot name a reader", hint="letters, digits, _ . and - only")
+        raise JournalError(f"{name!r} cannot name a reader", hint="letters, digits, _ . and - only, 64 at most")
     return name
 
 

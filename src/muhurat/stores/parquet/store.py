@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, NamedTuple, Self
 
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -26,6 +29,30 @@ _Key = tuple[str, str, str]
 """Table, feed and journal hour."""
 
 
+EARLY_ROWS: Final = 1 << 16
+"""So many rows of one hour are written without waiting for `flush`, in a thread beside whoever makes more."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Rows of one partition that are not yet being written."""
+
+    rows: list[pa.Table] = field(default_factory=list)
+    count: int = 0
+    last: int = 0
+
+    def add(self, rows: pa.Table, last: int) -> None:
+        self.rows.append(rows)
+        self.count += len(rows)
+        self.last = max(self.last, last)
+
+
+class _Writing(NamedTuple):
+    key: _Key
+    waiting: _Waiting
+    done: Future[None]
+
+
 class ParquetTickStore:
     """See `stores.base.TickStore`; an hour's parts are united once a later hour of the feed begins, and on `close`."""
 
@@ -34,7 +61,9 @@ class ParquetTickStore:
         self._directory = directory
         self._clock = clock
         self._sql = TickSql(directory, clock, universe=universe)
-        self._waiting: dict[_Key, list[pa.Table]] = {}
+        self._waiting: dict[_Key, _Waiting] = {}
+        self._writing: _Writing | None = None
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="parquet")
         self._partitions: dict[_Key, Partition] = {}
         self._closing: list[_Key] = []
         self._locks: dict[str, int] = {}
@@ -44,13 +73,20 @@ class ParquetTickStore:
         rows = to_arrow(kind, columns, feed)
         if not len(rows):
             return
+        key = (table, feed, _hour_of(columns["seq"]))
         self._lock(feed)
-        self._waiting.setdefault((table, feed, _hour_of(columns["seq"])), []).append(rows)
+        waiting = self._waiting.setdefault(key, _Waiting())
+        if waiting.count >= EARLY_ROWS and int(columns["seq"].min()) > waiting.last:
+            with suppress(StoreError):  # the rows wait on, and `flush` says why
+                self._begin(key)
+            waiting = self._waiting.setdefault(key, _Waiting())
+        waiting.add(rows, int(columns["seq"].max()))
 
     def flush(self) -> None:
-        for key in list(self._waiting):
-            self._partition(key).put(pa.concat_tables(self._waiting[key]))
-            del self._waiting[key]
+        self._settle()
+        while self._waiting:
+            self._begin(next(iter(self._waiting)))
+            self._settle()
         self._tidy_a_little()
 
     def query(self, sql: str) -> Rows:
@@ -67,6 +103,7 @@ class ParquetTickStore:
                     pass
                 partition.sweep(now=True)
         finally:
+            self._writer.shutdown()
             self._partitions.clear()
             self._closing.clear()
             for fd in self._locks.values():
@@ -80,6 +117,29 @@ class ParquetTickStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _begin(self, key: _Key) -> None:
+        """Have what waits for a partition written while more rows are prepared; one at a time."""
+        self._settle()
+        waiting = self._waiting.pop(key)
+        self._writing = _Writing(key, waiting, self._writer.submit(self._put, key, waiting.rows))
+
+    def _settle(self) -> None:
+        """Wait until what is being written is durable; when it cannot be, it waits again and the error is raised."""
+        if self._writing is None:
+            return
+        key, written, done = self._writing
+        self._writing = None
+        try:
+            done.result()
+        except StoreError:
+            for rows in self._waiting.get(key, _Waiting()).rows:
+                written.add(rows, self._waiting[key].last)
+            self._waiting[key] = written
+            raise
+
+    def _put(self, key: _Key, rows: list[pa.Table]) -> None:
+        self._partition(key).put(pa.concat_tables(rows))
 
     def _partition(self, key: _Key) -> Partition:
         if key not in self._partitions:

@@ -42,16 +42,13 @@ def exits(
     """The exit rules on the index; each rule holds when it asks for the exit."""
     beyond = bar.close - averages.slow
     spread = averages.fast - averages.slow
-    against = 1 if side == CALL else -1
+    sign, against = (1, "< 0") if side == CALL else (-1, "> 0")
     longest = parameters.max_bars_ce if side == CALL else parameters.max_bars_pe
-    below = "< 0" if side == CALL else "> 0"
+    far = parameters.take_profit_points
     return (
-        (ExitReason.EMA20_STOP, Rule("ema20_stop", beyond, below, against * beyond < 0)),
-        (
-            ExitReason.TAKE_PROFIT,
-            Rule("take_profit", abs(beyond), parameters.take_profit_points, abs(beyond) > parameters.take_profit_points),
-        ),
-        (ExitReason.CROSSOVER, Rule("crossover", spread, below, against * spread < 0)),
+        (ExitReason.EMA20_STOP, Rule("ema20_stop", beyond, against, sign * beyond < 0)),
+        (ExitReason.TAKE_PROFIT, Rule("take_profit", abs(beyond), far, abs(beyond) > far)),
+        (ExitReason.CROSSOVER, Rule("crossover", spread, against, sign * spread < 0)),
         (ExitReason.TIME, Rule("time", bars_held, longest, bars_held >= longest)),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from collections.abc import Callable
+from datetime import date, datetime, time
 from html import escape
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from muhurat.web.snapshot import Snapshot
 
 _FROM, _TO = time(8, 0), time(19, 0)
 _WIDTH, _LEFT, _TOP, _LANE = 1180, 96, 20, 20
+Scale = Callable[[int], float]
+"""Where an instant lies on the picture."""
+
 _SHOWN_STATES: Final = frozenset({"running", "starting", "stopping", "backoff", "fatal", "unsupervised"})
 
 
@@ -37,7 +41,7 @@ def timeline(shot: Snapshot) -> str:
     return f'<svg viewBox="0 0 {_WIDTH} {height}" width="100%" role="img" aria-label="the day">{inner}</svg>'
 
 
-def _hours(day: Any, x: Any, height: int) -> list[str]:
+def _hours(day: date, x: Scale, height: int) -> list[str]:
     parts = []
     for hour in range(_FROM.hour, _TO.hour + 1):
         at = x(ist_ns(day, time(hour)))
@@ -46,7 +50,7 @@ def _hours(day: Any, x: Any, height: int) -> list[str]:
     return parts
 
 
-def _session(shot: Snapshot, x: Any, height: int) -> list[str]:
+def _session(shot: Snapshot, x: Scale, height: int) -> list[str]:
     if shot.session is None:
         return []
     left, right = x(shot.session[0]), x(shot.session[1])
@@ -55,7 +59,7 @@ def _session(shot: Snapshot, x: Any, height: int) -> list[str]:
     return [f"{shape}<title>{title}</title></rect>"]
 
 
-def _lane(shot: Snapshot, name: str, y: int, x: Any) -> list[str]:
+def _lane(shot: Snapshot, name: str, y: int, x: Scale) -> list[str]:
     steps = [step for step in shot.history if step["service"] == name]
     parts = [f'<text x="0" y="{y + 13}">{escape(name)}</text>']
     for index, step in enumerate(steps):
@@ -72,31 +76,34 @@ def _lane(shot: Snapshot, name: str, y: int, x: Any) -> list[str]:
     return parts
 
 
-def _marks(shot: Snapshot, y: int, x: Any) -> list[str]:
+def _marks(shot: Snapshot, y: int, x: Scale) -> list[str]:
     parts = [f'<text x="0" y="{y + 13}">events</text>']
     for trade in shot.decisions.trades:
         colour = GREEN if float(trade["net"]) >= 0 else RED
-        for key, shape in (("entry_time", "0,-5 5,4 -5,4"), ("exit_time", "0,5 5,-4 -5,-4")):
-            at = x(to_ns(datetime.fromisoformat(trade[key])))
-            told = escape(f"{'bought' if key == 'entry_time' else 'sold'} {trade['symbol']} at {trade[key][11:19]}")
-            parts.append(
-                f'<polygon points="{shape}" transform="translate({at},{y + 9})" fill="{colour}"><title>{told}</title></polygon>'
-            )
+        parts.append(_triangle(trade, "entry_time", "bought", "0,-5 5,4 -5,4", colour, y, x))
+        parts.append(_triangle(trade, "exit_time", "sold", "0,5 5,-4 -5,-4", colour, y, x))
     for feed, facts in shot.status["feeds"].items():
-        for gap in facts.get("gap_list", []):
-            left, right = x(int(gap["from_ns"])), x(int(gap["to_ns"]))
-            told = escape(
-                f"{feed}: gap {ist(int(gap['from_ns'])):%H:%M:%S} to {ist(int(gap['to_ns'])):%H:%M:%S}, {gap['reason']}"
-            )
-            parts.append(
-                f'<rect x="{left}" y="{y + 4}" width="{max(right - left, 2):.1f}" height="11" fill="{AMBER}">'
-                f"<title>{told}</title></rect>"
-            )
+        parts += [_gap(feed, gap, y, x) for gap in facts.get("gap_list", [])]
+    today = ist(shot.now_ns).date()
     for alert in shot.status["alerts"]:
         moment = datetime.fromisoformat(alert["at"]).astimezone(IST)
-        if moment.date() == ist(shot.now_ns).date():
+        if moment.date() == today:
             told = escape(f"{moment:%H:%M:%S} {alert['what']}")
-            parts.append(
-                f'<circle cx="{x(to_ns(moment))}" cy="{y + 9}" r="3.5" fill="{RED}"><title>{told}</title></circle>'
-            )
+            pin = f'<circle cx="{x(to_ns(moment))}" cy="{y + 9}" r="3.5" fill="{RED}">'
+            parts.append(f"{pin}<title>{told}</title></circle>")
     return parts
+
+
+def _triangle(trade: dict[str, Any], key: str, did: str, shape: str, colour: str, y: int, x: Scale) -> str:
+    at = x(to_ns(datetime.fromisoformat(trade[key])))
+    told = escape(f"{did} {trade['symbol']} at {trade[key][11:19]}")
+    place = f'transform="translate({at},{y + 9})"'
+    return f'<polygon points="{shape}" {place} fill="{colour}"><title>{told}</title></polygon>'
+
+
+def _gap(feed: str, gap: dict[str, Any], y: int, x: Scale) -> str:
+    begin, end = int(gap["from_ns"]), int(gap["to_ns"])
+    told = escape(f"{feed}: gap {ist(begin):%H:%M:%S} to {ist(end):%H:%M:%S}, {gap['reason']}")
+    width = max(x(end) - x(begin), 2)
+    shape = f'<rect x="{x(begin)}" y="{y + 4}" width="{width:.1f}" height="11" fill="{AMBER}">'
+    return f"{shape}<title>{told}</title></rect>"

@@ -1,0 +1,1 @@
+"""Option chains: what they are, how they are priced and kept."""

@@ -1,0 +1,177 @@
+"""TEST mode: the engine on the live feed with paper money. One of three short assemblies of the same engine.
+
+It follows the feed's journal, so the same records reach it live, late or again. A session that was interrupted is taken
+up by playing its own input log: recovery and replay are one path.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from muhurat.clock import NS_PER_S, Clock
+from muhurat.heartbeat import Heartbeat
+from muhurat.model.money import plain_rupees, to_paise
+from muhurat.model.tick import MessageDecoder
+from muhurat.trading import decisions
+from muhurat.trading.account import Book
+from muhurat.trading.engine import Engine
+from muhurat.trading.inputlog import DECISIONS, INPUT, DecisionLog, InputLog
+from muhurat.trading.player import OpenRecords, Player, records_fields
+from muhurat.trading.risk import TradingState
+from muhurat.trading.session import SessionFacts, from_entry, to_entry
+from muhurat.trading.simulated import broker_named
+
+DISABLED: Final = ".trading_disabled"
+_BATCH: Final = 2048
+_WAIT_S: Final = 0.05
+_SILENT_NS: Final = 3 * NS_PER_S
+_SILENT_REAL_S: Final = 0.5
+_OVER_NS: Final = 60 * NS_PER_S
+
+
+class Stop(Protocol):
+    """Something that says when to leave, such as `threading.Event`."""
+
+    def is_set(self) -> bool: ...
+
+
+def run_paper(
+    facts: SessionFacts,
+    open_records: OpenRecords,
+    decode: MessageDecoder,
+    book: Book,
+    directory: Path,
+    clock: Clock,
+    heartbeat: Heartbeat,
+    stop: Stop,
+    disabled_file: Path | None = None,
+) -> Engine:
+    """Trade one session on paper, into `directory`, until told to stop or the session and its feed are over.
+
+    When `directory` holds this session's input log already, that log is played first and its facts are the ones that
+    count. `disabled_file` halts trading as long as it exists.
+    """
+    session = _PaperSession(facts, open_records, decode, book, directory, clock)
+    try:
+        session.recover()
+        heartbeat.ready()
+        while not (stop.is_set() or session.over()):
+            session.turn()
+            session.obey(disabled_file)
+            heartbeat.beat(session.detail(), **session.gauges())
+    finally:
+        session.close()
+    heartbeat.beat(session.detail(), now=True, **session.gauges())
+    return session.engine
+
+
+class _PaperSession:
+    """The loop's parts: log, player, engine."""
+
+    def __init__(
+        self,
+        facts: SessionFacts,
+        open_records: OpenRecords,
+        decode: MessageDecoder,
+        book: Book,
+        directory: Path,
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
+        self._log = InputLog(directory / INPUT)
+        self._decisions = DecisionLog(directory / DECISIONS)
+        resumed = self._log.resumed
+        facts = from_entry(resumed[0]) if resumed else facts
+        self._feed = facts.feed
+        if not resumed:
+            self._log.append("session", to_entry(facts))
+        self.engine = Engine(facts, broker_named(facts.broker, facts.parameters), book, self._decisions.write)
+        self._player = Player(self.engine, decode, open_records)
+        self._due_since: float | None = None
+
+    def recover(self) -> None:
+        """Bring the engine to where the input log ends."""
+        self.engine.start()
+        for entry in self._log.resumed[1:]:
+            self._player.play(entry)
+        self._log.resumed.clear()
+        self._decisions.flush()
+
+    def turn(self) -> None:
+        """Take what the journal has, or wait a moment for it."""
+        records = self._player.source().read_records(_BATCH)
+        if records:
+            fields = {"feed": self._feed, **records_fields(records)}
+            self._player.play(self._log.append("records", fields), records)
+            self._due_since = None
+        elif not self._fire_silent_timer():
+            self._player.source().wait(_WAIT_S)
+        self._decisions.flush()
+
+    def obey(self, disabled_file: Path | None) -> None:
+        """Halt while the file is there, go on when it is gone."""
+        if disabled_file is None:
+            return
+        risk = self.engine.risk
+        halted_by_it = risk.trading is TradingState.HALTED and risk.why == DISABLED
+        if disabled_file.exists() == halted_by_it:
+            return
+        command = "resume" if halted_by_it else "halt"
+        fields = {"command": command, "reason": DISABLED, "at_ns": self._clock.now_ns()}
+        self._player.play(self._log.append("command", fields))
+        self._decisions.flush()
+
+    def over(self) -> bool:
+        """Whether the session has ended and its feed has been silent for a minute since."""
+        return self.engine.ended and self._clock.now_ns() - self._player.last_ts_ns > _OVER_NS
+
+    def detail(self) -> str:
+        gauges = self.gauges()
+        held = gauges["position"] or "flat"
+        return f"{gauges['state']}, {held}, {gauges['trades']} trades, {gauges['realised']:+.2f}"
+
+    def gauges(self) -> dict[str, Any]:
+        behind_ns = self._clock.now_ns() - self._player.last_ts_ns if self._player.last_ts_ns else 0
+        return {**gauges_of(self.engine), "lag_s": round(max(0, behind_ns) / NS_PER_S, 3)}
+
+    def close(self) -> None:
+        self._player.close()
+        self._decisions.close()
+        self._log.close()
+
+    def _fire_silent_timer(self) -> bool:
+        """A timer that is due while no record comes is fired by the clock; its entry makes that repeatable."""
+        now_ns = self._clock.now_ns()
+        silent = now_ns - max(self._player.last_ts_ns, self.engine.next_timer_ns) >= _SILENT_NS
+        if self.engine.next_timer_ns > now_ns or not silent:
+            self._due_since = None
+            return False
+        at = self._clock.monotonic()
+        self._due_since = at if self._due_since is None else self._due_since
+        if at - self._due_since < _SILENT_REAL_S:
+            return False
+        self._due_since = None
+        self._player.play(self._log.append("timer", {"at_ns": now_ns}))
+        return True
+
+
+def gauges_of(engine: Engine) -> dict[str, Any]:
+    """The engine's state in a few plain values, for heartbeat and page."""
+    position = engine.account.position
+    price = engine.market.price_of(position.symbol) if position else None
+    unrealised = position.unrealised_paise(to_paise(price)) if position and price is not None else 0
+    return {
+        "state": engine.risk.trading.value,
+        "why": engine.risk.why,
+        "position": position.symbol if position else None,
+        "quantity": position.open_quantity if position else 0,
+        "entry": plain_rupees(position.entry_paise) if position else None,
+        "price": price,
+        "realised": plain_rupees(engine.risk.realised_paise),
+        "unrealised": plain_rupees(unrealised),
+        "trades": engine.risk.trades,
+        "last_bar": decisions.when(engine.last_bar.start_ns) if engine.last_bar else None,
+        "late_ticks": engine.market.builder.late,
+        "ended": engine.ended,
+    }

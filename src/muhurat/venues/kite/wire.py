@@ -1,0 +1,124 @@
+"""One connection to Kite's ticker, from the upgrade to its end: it counts and hands on, and understands nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport
+
+from muhurat.venues.base import StreamListener, StreamMode
+
+_FAREWELL_S: Final = 1.0
+"""Real seconds that a peer may take to see us off."""
+
+
+class Wire(WSListener):  # type: ignore[misc]  # the base class is a compiled one
+    """Hands a connection's messages to the listener, synchronously and in order.
+
+    Pings are answered by picows in the same order: when a pong goes out, the listener has had all that came before it.
+    """
+
+    def __init__(self, listener: StreamListener, opened: Callable[[Wire], None]) -> None:
+        self.frames = 0
+        self.messages = 0
+        self.carried: dict[int, StreamMode] = {}
+        self._listener = listener
+        self._opened = opened
+        self._transport: WSTransport | None = None
+        self._parts: list[bytes] = []
+        self._first: WSMsgType | None = None
+        self._deaf = False
+        self._farewell = "connection lost without a close frame"
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        if self._deaf:
+            transport.disconnect(graceful=False)
+            return
+        self._transport = transport
+        with _Deafened(self):
+            self._opened(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if self._deaf:
+            return
+        self.frames += 1
+        kind = frame.msg_type
+        if kind == WSMsgType.CLOSE:
+            self._said_farewell(transport, frame)
+        elif kind != WSMsgType.PONG:
+            with _Deafened(self):
+                self._take(kind, frame)
+
+    def send(self, frames: Iterable[bytes]) -> int:
+        """Send text frames; returns how many."""
+        sent = 0
+        for sent, frame in enumerate(frames, 1):
+            self._living().send(WSMsgType.TEXT, frame)
+        return sent
+
+    async def gone(self) -> str:
+        """Wait for the end of the connection and tell its reason; raises what the listener raised, if that ended it."""
+        try:
+            await self._living().wait_disconnected()
+        except WSError as error:
+            return f"protocol error: {error}"
+        return self._farewell
+
+    async def hang_up(self) -> None:
+        """End the connection, politely if the peer is still there; nothing is handed on any more."""
+        self.abandon()
+        transport = self._living()
+        if transport.is_disconnected:
+            return
+        transport.send_close(WSCloseCode.OK)
+        transport.disconnect()
+        try:
+            async with asyncio.timeout(_FAREWELL_S):
+                await transport.wait_disconnected()
+        except (TimeoutError, WSError):
+            transport.disconnect(graceful=False)
+
+    def abandon(self) -> None:
+        """Hand nothing on any more; a connection that only now comes about is dropped."""
+        self._deaf = True
+
+    def _living(self) -> WSTransport:
+        if self._transport is None:
+            raise RuntimeError("this connection never came about")
+        return self._transport
+
+    def _take(self, kind: WSMsgType, frame: WSFrame) -> None:
+        payload = frame.get_payload_as_bytes()
+        if not frame.fin or kind == WSMsgType.CONTINUATION:
+            self._take_part(kind, payload, last=frame.fin)
+        else:
+            self._hand_on(kind, payload)
+
+    def _take_part(self, kind: WSMsgType, payload: bytes, *, last: bool) -> None:
+        if kind != WSMsgType.CONTINUATION:
+            self._first = kind
+        self._parts.append(payload)
+        if last and self._first is not None:
+            whole, first = b"".join(self._parts), self._first
+            self._parts, self._first = [], None
+            self._hand_on(first, whole)
+
+    def _hand_on(self, kind: WSMsgType, payload: bytes) -> None:
+        if kind == WSMsgType.BINARY:
+            self.messages += len(payload) > 1
+            self._listener.on_binary(payload)
+        else:
+            self._listener.on_text(payload.decode("utf-8", "replace"))
+
+    def _said_farewell(self, transport: WSTransport, frame: WSFrame) -> None:
+        code = frame.get_close_code()
+        reason = (frame.get_close_message() or b"").decode("utf-8", "replace")
+        self._farewell = f"closed by the venue: {int(code.value)} {reason}".rstrip()
+        transport.send_close(code)
+        transport.disconnect()
+
+
+class _Deafened:
+    """Lets an error of the listener out, and nothing more in."""
