@@ -48,7 +48,7 @@ def show(results: dict[str, list[Result]]) -> None:
     for found in results.values():
         for result in found:
             table.add_row(*cells(result), style=None if result.passed else "bold red")
-    Console(highlight=False, markup=False).print(table)
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def cells(result: Result) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from muhurat.calendars.calendar import base_layer, known_mics
+from muhurat.calendars.calendar import base_layer, known_mics, stack
 from muhurat.calendars.layer import Layer, mic_of, parse_base, parse_overlay, read_overlay
 from muhurat.errors import CalendarError
 
@@ -102,3 +103,13 @@ def test_the_shipped_files_are_sound() -> None:
         layer = base_layer(mic)
         assert layer.mic == mic
         assert all(entry.source and entry.name for entry in layer.days.values())
+
+
+def test_the_example_of_the_documentation_is_sound(base: Layer) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "calendars.md").read_text(encoding="utf-8")
+    example = page.split("```toml")[1].split("```")[0]
+    layer = parse_overlay(example, "docs/calendars.md", base)
+    assert layer is not None
+    assert stack(base, [layer], "CM").status(date(2026, 11, 8)).hours_known
+    assert not stack(base, [layer], "CM").is_open(date(2027, 3, 22))
+    assert stack(base, [layer], "FO").is_open(date(2027, 3, 22))

@@ -12,7 +12,7 @@ import pytest
 from muhurat.cli.registry import VERBS
 from muhurat.cli.root import load
 
-HEAVY = ("numpy", "pyarrow", "duckdb", "pandas", "structlog", "rich", "fastapi", "nicegui", "httpx")
+HEAVY = ("pydantic", "numpy", "pyarrow", "duckdb", "pandas", "structlog", "rich", "fastapi", "nicegui", "httpx")
 
 # Runs one help and tells which of our verbs and which heavy libraries that took.
 PROBE = """

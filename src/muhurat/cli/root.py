@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer._click import Command, Context, HelpFormatter
-from typer.core import TyperGroup
-from typer.main import get_command, get_group
+from typer.core import TyperGroup, TyperOption
+from typer.main import get_command, get_group_from_info
+from typer.models import TyperInfo
 
 from muhurat import __version__
 from muhurat.cli.registry import VERBS, Verb
 
 
-class LazyGroup(TyperGroup):
+class Group(TyperGroup):
+    """A group whose absent `--help` is plainly false: Typer would load pydantic to find that out, 70 ms each time."""
+
+    def get_help_option(self, ctx: Context) -> TyperOption | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False
+        return option
+
+
+class LazyGroup(Group):
     """The root group: lists verbs from the registry and loads the one that is called."""
 
     def list_commands(self, ctx: Context) -> list[str]:
@@ -42,16 +54,25 @@ def load(name: str, verb: Verb) -> Command:
     """Import a verb's module and make a command of it; its help is plain text, which is ready twice as fast."""
     module = import_module(verb.module)
     app: typer.Typer | None = getattr(module, "app", None)
-    if app is not None:
-        app.rich_markup_mode = None
-        group = get_group(app)
-        group.name, group.help, group.no_args_is_help = name, group.help or verb.help, True
-        return group
-    single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(name)(module.command)
-    command = get_command(single)
+    command = _single(name, module.command) if app is None else _group(name, app)
     command.help = command.help or verb.help
     return command
+
+
+def _single(name: str, function: Callable[..., object]) -> Command:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name)(function)
+    return get_command(app)
+
+
+def _group(name: str, app: typer.Typer) -> Command:
+    """Also of an application with one verb, which Typer alone would take for the verb itself."""
+    return get_group_from_info(
+        TyperInfo(app, name=name, cls=Group, no_args_is_help=True),
+        pretty_exceptions_short=True,
+        suggest_commands=True,
+        rich_markup_mode=None,
+    )
 
 
 def root() -> Command:

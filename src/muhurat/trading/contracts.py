@@ -43,7 +43,7 @@ def current_week(instruments: Iterable[Instrument], day: date, name: str = "SENS
     if not expiries:
         return ()
     nearest = min(expiries)
-    return tuple(_contract(each, nearest) for each in options if each.expiry == nearest)
+    return tuple(contract_of(each, nearest) for each in options if each.expiry == nearest)
 
 
 def by_strike(contracts: Iterable[Contract]) -> dict[tuple[Decimal, str], Contract]:
@@ -72,7 +72,8 @@ def watched(
     return tuple(each.symbol for each in sorted(wanted, key=lambda each: (each.strike, each.side)))
 
 
-def _contract(instrument: Instrument, expiry: date) -> Contract:
+def contract_of(instrument: Instrument, expiry: date) -> Contract:
+    """An option row of the dump as a contract."""
     return Contract(
         symbol=instrument.symbol,
         token=instrument.token,

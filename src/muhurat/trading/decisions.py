@@ -65,7 +65,7 @@ def watch_line(centre: int, symbols: Sequence[str]) -> Line:
 
 
 def signal_line(
-    label_ns: int, side: str, strike: int | float, strength: float, contract: Contract | None, premium: float | None
+    label_ns: int, side: str, strike: float, strength: float, contract: Contract | None, premium: float | None
 ) -> Line:
     return {
         "kind": "signal",
@@ -79,7 +79,7 @@ def signal_line(
     }
 
 
-def refused_line(label_ns: int, side: str, strike: int | float, reason: str, value: Any, limit: Any) -> Line:
+def refused_line(label_ns: int, side: str, strike: float, reason: str, value: Any, limit: Any) -> Line:
     return {
         "kind": "refused",
         "label": when(label_ns),

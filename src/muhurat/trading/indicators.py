@@ -27,9 +27,7 @@ def advance(averages: Averages, close: float, short_period: int, long_period: in
     """The averages after one more close."""
     if averages.bars == 0:
         return Averages(close, close, 1)
-    return Averages(
-        ema(averages.fast, close, short_period), ema(averages.slow, close, long_period), averages.bars + 1
-    )
+    return Averages(ema(averages.fast, close, short_period), ema(averages.slow, close, long_period), averages.bars + 1)
 
 
 def ema(previous: float, close: float, span: int) -> float:

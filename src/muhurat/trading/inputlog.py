@@ -57,15 +57,15 @@ class DecisionLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._file = path.open("r+b" if path.exists() else "w+b")
-        self._known = path.stat().st_size
+        self.known = path.stat().st_size
         self._at = 0
         self._pending: list[bytes] = []
 
     def write(self, line: Entry) -> None:
         """Say a line; `flush` brings it to the file. Raises `ReplayDifference` when the file says otherwise."""
         encoded = encoded_line(line)
-        if self._at < self._known:
-            kept = self._file.read(min(len(encoded), self._known - self._at))
+        if self._at < self.known:
+            kept = self._file.read(min(len(encoded), self.known - self._at))
             if not encoded.startswith(kept):
                 raise difference(self.path, kept, encoded)
             self._at += len(kept)

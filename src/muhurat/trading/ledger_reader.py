@@ -12,9 +12,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
+from muhurat.model.money import to_rupees
 from muhurat.trading.ledger_schema import LedgerError, open_for_reading
-
-_HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ class LedgerReader:
         rows = self._rows(
             "SELECT pnl_paise FROM trades WHERE session_id = ? AND exit_ns IS NOT NULL ORDER BY exit_ns, id", session_id
         )
-        return [row["pnl_paise"] / _HUNDRED for row in rows]
+        return [to_rupees(row["pnl_paise"]) for row in rows]
 
     def _rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         try:
@@ -202,12 +201,8 @@ GROUP BY trades.id HAVING trades.charges_paise != sum(orders.charges_paise)
 """
 
 
-def _rupees(paise: int) -> Decimal:
-    return paise / _HUNDRED
-
-
 def _average(value_paise: int | None, quantity: int) -> Decimal | None:
-    return None if value_paise is None else value_paise / _HUNDRED / quantity
+    return None if value_paise is None else to_rupees(value_paise) / quantity
 
 
 def _trade(row: sqlite3.Row) -> Trade:
@@ -226,11 +221,11 @@ def _trade(row: sqlite3.Row) -> Trade:
         signal_strength=row["signal_strength"],
         modelled=bool(row["modelled"]),
         entry_ns=row["entry_ns"],
-        entry_price=_rupees(row["entry_value_paise"]) / row["quantity"],
+        entry_price=to_rupees(row["entry_value_paise"]) / row["quantity"],
         exit_ns=row["exit_ns"],
         exit_price=_average(row["exit_value_paise"], row["quantity"]),
-        charges=None if row["charges_paise"] is None else _rupees(row["charges_paise"]),
-        net=None if row["pnl_paise"] is None else _rupees(row["pnl_paise"]),
+        charges=None if row["charges_paise"] is None else to_rupees(row["charges_paise"]),
+        net=None if row["pnl_paise"] is None else to_rupees(row["pnl_paise"]),
         outcome=row["outcome"],
         reason=row["reason"],
     )
@@ -242,9 +237,9 @@ def _position(row: sqlite3.Row) -> OpenPosition:
         symbol=row["symbol"],
         exchange=row["exchange"],
         quantity=row["quantity"],
-        entry_price=_rupees(row["entry_value_paise"]) / row["quantity"],
-        current_price=_rupees(row["current_price_paise"]),
-        unrealized_pnl=_rupees(row["unrealized_pnl_paise"]),
+        entry_price=to_rupees(row["entry_value_paise"]) / row["quantity"],
+        current_price=to_rupees(row["current_price_paise"]),
+        unrealized_pnl=to_rupees(row["unrealized_pnl_paise"]),
         entry_ns=row["entry_ns"],
         marked_ns=row["marked_ns"],
     )
@@ -257,10 +252,10 @@ def _session(row: sqlite3.Row) -> LedgerSession:
         mode=row["mode"],
         start_ns=row["start_ns"],
         end_ns=row["end_ns"],
-        capital=_rupees(row["capital_paise"]),
+        capital=to_rupees(row["capital_paise"]),
         parameters=json.loads(row["parameters"]),
-        total_pnl=None if row["total_pnl_paise"] is None else _rupees(row["total_pnl_paise"]),
+        total_pnl=None if row["total_pnl_paise"] is None else to_rupees(row["total_pnl_paise"]),
         trade_count=row["trade_count"],
-        max_drawdown=None if row["max_drawdown_paise"] is None else _rupees(row["max_drawdown_paise"]),
+        max_drawdown=None if row["max_drawdown_paise"] is None else to_rupees(row["max_drawdown_paise"]),
         win_rate=row["win_rate"],
     )

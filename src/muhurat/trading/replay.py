@@ -23,9 +23,7 @@ class Replayed:
     lines: tuple[Entry, ...]
 
 
-def replay(
-    input_log: Path, decode: MessageDecoder | None = None, open_records: OpenRecords | None = None
-) -> Replayed:
+def replay(input_log: Path, decode: MessageDecoder | None = None, open_records: OpenRecords | None = None) -> Replayed:
     """Play a whole input log; raises `ReplayDifference` at the first decision that differs from the file beside it."""
     entries = read_entries(input_log)
     if not entries or entries[0]["kind"] != "session":

@@ -146,7 +146,7 @@ class History(Protocol):
     """Past candles."""
 
     def candles(self, instrument: Instrument, interval: str, start_ns: int, end_ns: int) -> list[Bar]:
-        """The candles that begin in `[start_ns, end_ns)`, oldest first; none where nothing traded. Raises `VenueError`."""
+        """The candles that begin in `[start_ns, end_ns)`, oldest first; raises `VenueError`."""
 
 
 @dataclass(frozen=True, slots=True)

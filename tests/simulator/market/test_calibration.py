@@ -10,7 +10,7 @@ from muhurat.simulator.market.candle_files import Row, bars_of
 from muhurat.simulator.market.hours import Exchange
 from muhurat.simulator.market.listing import ExpiryRule, parse_symbol
 from muhurat.simulator.market.pricing import RATE, smile
-from tests.simulator.market.conftest import EXPIRY, TUESDAY, index_rows, option_rows
+from tests.simulator.market.candle_samples import EXPIRY, TUESDAY, index_rows, option_rows
 
 EXCHANGE = Exchange()
 RULE = ExpiryRule(EXCHANGE)

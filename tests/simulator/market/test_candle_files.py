@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from muhurat.simulator.market.candle_files import CandleError, candle_days, candle_files, files_for, read_rows
-from tests.simulator.market.conftest import TUESDAY, index_rows, option_rows, starts_of, write
+from tests.simulator.market.candle_samples import TUESDAY, index_rows, option_rows, starts_of, write
 
 HEADER = "open,high,low,close,volume,timestamp,ema10,ema20"
 GOOD = "100.05,101.0,99.95,100.5,40,2025-09-02 09:15:00+05:30,1,1"

@@ -13,25 +13,16 @@ from muhurat.model.instrument import InstrumentType
 from muhurat.simulator.market import CandleMarket, SyntheticMarket, build_market
 from muhurat.simulator.market.base import Market
 from muhurat.simulator.market.candle_files import CandleError
-from tests.simulator.market.conftest import EXPIRY, MONDAY, TUESDAY, index_rows, write
+from tests.simulator.market.candle_samples import EXPIRY, MONDAY, TUESDAY, index_rows, write, write_folder
 
 SENSEX = 265
 Bar = tuple[int, int, int, int, int]
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> CandleMarket:
-    # The folder fixture is per test; one market serves the tests that only read.
-    folder = tmp_path_factory.mktemp("candles")
-    from tests.simulator.market.conftest import option_rows
-
-    monday, tuesday = index_rows(MONDAY, 80_300.0), index_rows(TUESDAY)
-    write(folder / f"SENSEX_{MONDAY}.csv", monday)
-    write(folder / f"SENSEX_{TUESDAY}.csv", tuesday)
-    for side, call in (("CE", True), ("PE", False)):
-        rows = [*option_rows(monday, 80_100.0, call), *option_rows(tuesday, 80_100.0, call)]
-        write(folder / f"SENSEX2591180100{side}_{TUESDAY}.csv", rows, time_first=call)
-    return CandleMarket(folder, TUESDAY, 11)
+def market(tmp_path_factory: pytest.TempPathFactory) -> CandleMarket:
+    """One market for the tests that only read."""
+    return CandleMarket(write_folder(tmp_path_factory.mktemp("candles")), TUESDAY, 11)
 
 
 def token_of(market: Market, symbol: str) -> int:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from muhurat.simulator.market.base import Frame, Quote, Series
@@ -49,4 +51,4 @@ def test_no_packet_is_lost_or_sent_twice_over_a_long_time():
     assert sorted((token, row) for frame in frames for token, row in zip(frame.tokens, frame.rows, strict=True)) == [
         (token, row) for token in (1, 2) for row in range(400)
     ]
-    assert all(earlier.send_ns < later.send_ns for earlier, later in zip(frames, frames[1:], strict=False))
+    assert all(earlier.send_ns < later.send_ns for earlier, later in pairwise(frames))

@@ -192,7 +192,7 @@ def test_instruments_come_from_the_universe_beside_the_journal(feed):
     assert row.modelled
     assert (row.instrument.type, row.instrument.expiry) == (InstrumentType.CALL, date(2025, 9, 11))
     path.write_text('{"instruments": {"X": {}}}')
-    with pytest.raises(MuhuratError, match="sensex_desk_20250902.json"):
+    with pytest.raises(MuhuratError, match=r"sensex_desk_20250902\.json"):
         RecordedMarket(feed).instruments()
 
 

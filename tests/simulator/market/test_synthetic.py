@@ -218,17 +218,17 @@ def test_special_sessions_have_the_length_their_calendar_gives(day, index_bars, 
 
 
 def test_an_expiring_option_ends_near_its_intrinsic_value():
-    market = SyntheticMarket(date(2026, 11, 26), 4)
+    market = SyntheticMarket(date(2026, 12, 10), 4)
     spot = market.series(SENSEX).last_price[-1] / 100
     row = next(
         one.instrument
         for one in market.instruments()
-        if one.instrument.expiry == date(2026, 11, 26)
+        if one.instrument.expiry == date(2026, 12, 10)
         and one.instrument.type is InstrumentType.CALL
         and 800 < spot - float(one.instrument.strike) < 900
     )
 
-    assert market.series(row.token).last_price[-1] / 100 == pytest.approx(spot - float(row.strike), abs=60)
+    assert market.series(row.token).last_price[-1] / 100 == pytest.approx(spot - float(row.strike), abs=30)
 
 
 def test_a_closed_day_and_an_unknown_token_are_refused(market):

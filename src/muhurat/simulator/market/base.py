@@ -8,7 +8,7 @@ exchange's time in whole epoch seconds, `send_ns` the instant the venue sends th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final, NamedTuple, Protocol, Self
 
@@ -170,7 +170,7 @@ class Frame:
 
     send_ns: int
     tokens: tuple[int, ...]
-    rows: tuple[int, ...] = field(default=())
+    rows: tuple[int, ...]
 
 
 class Market(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 
 from muhurat.model.instrument import Instrument, InstrumentType
 from muhurat.simulator.market.bars import CandleBars
-from muhurat.simulator.market.base import Floats, Ints
+from muhurat.simulator.market.base import Floats, Ints, Prices
 from muhurat.simulator.market.hours import BAR_S
 from muhurat.simulator.market.listing import expiry_of
 from muhurat.simulator.market.pricing import RATE, SECONDS_PER_YEAR, implied_vol, smile
@@ -107,7 +107,7 @@ def implied_index(options: list[RealOption], expiry_close: ExpiryClose) -> Candl
     return CandleBars(shared, opens, high, low, closes, np.zeros(len(shared), dtype=np.int64))
 
 
-def _spot(strike: float, difference_paise: Ints, years: Floats) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+def _spot(strike: float, difference_paise: Ints, years: Floats) -> Prices:
     forward = strike + difference_paise / 100.0 * np.exp(RATE * years)
     return np.rint(forward * np.exp(-RATE * years) * 100.0).astype(np.int32)
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from muhurat.simulator.market.activity import Activity
-from muhurat.simulator.market.base import LEVELS, Depth, Floats, Ints, Prices, Series
+from muhurat.simulator.market.base import LEVELS, Depth, Flags, Floats, Ints, Prices, Series
 
 _TRADING_SHARE: Final = 0.72
 _BIGGEST_LAST_LOTS: Final = 25
@@ -166,7 +166,7 @@ def _last_trade_times(ticks: Ticks, before: int) -> Ints:
     return _carried_on(ticks.exchange_s, ticks.traded > 0, before)
 
 
-def _carried_on(values: Ints, valid: np.ndarray[tuple[int], np.dtype[np.bool_]], before: int) -> Ints:
+def _carried_on(values: Ints, valid: Flags, before: int) -> Ints:
     """Each value, or the last valid one before it, or `before`."""
     latest = np.maximum.accumulate(np.where(valid, np.arange(len(values)), -1))
     carried: Ints = np.where(latest >= 0, values[np.maximum(latest, 0)], before)

@@ -218,6 +218,6 @@ def _group(layout: _Layout, payload: bytes, parts: list[tuple[int, int, int]]) -
         return TickGroup(layout.table, index, layout.columns(payload, first, count))
     stride = layout.length + 2
     block = b"".join([payload[first : first + count * stride] for _, first, count in parts])
-    index = b"".join([_COUNTING[4 * before : 4 * (before + count)] for before, _, count in parts])
+    numbers = b"".join([_COUNTING[4 * before : 4 * (before + count)] for before, _, count in parts])
     columns = layout.columns(block, 0, len(block) // stride)
-    return TickGroup(layout.table, np.frombuffer(index, np.uint32), columns)
+    return TickGroup(layout.table, np.frombuffer(numbers, np.uint32), columns)

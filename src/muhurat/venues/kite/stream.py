@@ -18,24 +18,28 @@ import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
-from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
+import msgspec
+from picows import WSError, WSHandshakeError, ws_connect
 
 from muhurat import __version__
-from muhurat.clock import NS_PER_S, Clock
+from muhurat.clock import Clock
 from muhurat.errors import MuhuratError
 from muhurat.venues.backoff import Backoff
 from muhurat.venues.base import ConnectionEvent, ConnectionKind, StreamListener, StreamMode
 from muhurat.venues.kite.subscription import orders, wanted
+from muhurat.venues.kite.wire import Wire
+from muhurat.venues.pulse import Condition, Pulse
 
 _MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
 _READ_BUFFER_BYTES: Final = 64 * 1024
-_FAREWELL_S: Final = 1.0
 _HEADERS: Final = {"X-Kite-Version": "3", "User-Agent": f"muhurat/{__version__}"}
 _PERMANENT: Final = {403: "log in again: `muhurat login`", 400: "check the api_key and the access token"}
 _CROWDED: Final = 429
+_MOST_PATIENCE: Final = 16
+"""Times `data_s`: a feed that stays mute through reconnections, as in a halted market, is left alone for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,12 @@ class KiteStream:
         self._backoff = Backoff(self._limits.backoff_first_s, self._limits.backoff_cap_s, chance or Random())
         self._desired: dict[int, StreamMode] = {}
         self._number = 0
-        self._wire: _Wire | None = None
+        self._wire: Wire | None = None
         self._stale = False
+        self._stale_in_a_row = 0
         self._refused: str | None = None
         self._closing = asyncio.Event()
+        self._listener: StreamListener
 
     def set_instruments(self, tokens: Iterable[int], mode: StreamMode) -> None:
         """From now on carry exactly these instruments; on a live connection only the differences are sent."""
@@ -104,12 +110,13 @@ class KiteStream:
             self._subscribe(self._wire)
 
     def close(self) -> None:
-        """End `run` soon."""
+        """End `run` soon; it is not run again."""
         self._closing.set()
 
     async def run(self, listener: StreamListener) -> None:
         """Stay connected until `close` or cancellation; raises only what the listener raised."""
-        staying = asyncio.create_task(self._stay(listener))
+        self._listener = listener
+        staying = asyncio.create_task(self._stay())
         closing = asyncio.create_task(self._closing.wait())
         try:
             await asyncio.wait({staying, closing}, return_when=asyncio.FIRST_COMPLETED)
@@ -120,13 +127,13 @@ class KiteStream:
         if not staying.cancelled():
             staying.result()
 
-    async def _stay(self, listener: StreamListener) -> None:
+    async def _stay(self) -> None:
         while True:
-            token = await self._token(listener)
-            pause_s = await self._connect(token, listener)
+            token = await self._token()
+            pause_s = await self._connect(token)
             await asyncio.sleep(pause_s)
 
-    async def _token(self, listener: StreamListener) -> str:
+    async def _token(self) -> str:
         """A token that has not been refused; waits for one."""
         told = self._refused is not None
         while True:
@@ -134,7 +141,7 @@ class KiteStream:
                 token = self._token_provider()
             except MuhuratError as error:
                 if not told:
-                    self._tell(listener, ConnectionKind.REFUSED, str(error), connection=self._number + 1, permanent=True)
+                    self._tell_attempt(ConnectionKind.REFUSED, str(error), None)
                 told = True
             else:
                 if token != self._refused:
@@ -142,27 +149,161 @@ class KiteStream:
                     return token
             await asyncio.sleep(self._limits.token_poll_s)
 
-    async def _connect(self, token: str, listener: StreamListener) -> float:
+    async def _connect(self, token: str) -> float:
         """One connection from the attempt to its end; the pause before the next in seconds."""
-        wire = _Wire(listener, self._opened)
-        url = f"{self._url.rstrip('/')}/?{urlencode({'api_key': self._api_key, 'access_token': token})}"
+        wire = Wire(self._listener, self._opened)
         try:
-            async with asyncio.timeout(self._limits.connect_s):
-                await ws_connect(
-                    lambda: wire,
-                    url,
-                    ssl_context=self._ssl_context,
-                    websocket_handshake_timeout=None,
-                    max_frame_size=_MAX_FRAME_BYTES,
-                    extra_headers=_HEADERS,
-                    max_redirects=0,
-                    read_buffer_init_size=_READ_BUFFER_BYTES,
-                )
+            await self._dial(wire, token)
         except WSHandshakeError as error:
-            return self._was_refused(error, token, listener)
+            return self._was_refused(error, token)
         except (WSError, OSError) as error:
-            return self._was_unreachable(error, listener)
+            wire.abandon()
+            pause_s = self._backoff.next_s()
+            self._tell_attempt(ConnectionKind.UNREACHABLE, str(error) or "timed out", pause_s)
+            return pause_s
         except asyncio.CancelledError:
             wire.abandon()
             raise
-        return await self._live(wire, listener)
+        return await self._live(wire)
+
+    async def _dial(self, wire: Wire, token: str) -> None:
+        query = urlencode({"api_key": self._api_key, "access_token": token})
+        async with asyncio.timeout(self._limits.connect_s):
+            await ws_connect(
+                lambda: wire,
+                f"{self._url.rstrip('/')}/?{query}",
+                ssl_context=self._ssl_context,
+                websocket_handshake_timeout=self._limits.connect_s,
+                max_frame_size=_MAX_FRAME_BYTES,
+                extra_headers=_HEADERS,
+                max_redirects=0,
+                read_buffer_init_size=_READ_BUFFER_BYTES,
+            )
+
+    def _opened(self, wire: Wire) -> None:
+        self._number += 1
+        self._wire = wire
+        self._tell(ConnectionKind.CONNECTED, self._number)
+        self._subscribe(wire)
+
+    def _subscribe(self, wire: Wire) -> None:
+        if wire.send(orders(wire.carried, self._desired)):
+            wire.carried = dict(self._desired)
+            self._tell(ConnectionKind.SUBSCRIBED, self._number, instruments=len(wire.carried))
+
+    async def _live(self, wire: Wire) -> float:
+        """Watch over a connection until it ends; the pause before the next in seconds."""
+        try:
+            reason, condition = await self._watched(wire)
+        except asyncio.CancelledError:
+            await wire.hang_up()
+            self._tell(ConnectionKind.DISCONNECTED, self._number, "closed")
+            raise
+        finally:
+            self._wire = None
+        await wire.hang_up(politely=condition is not Condition.SILENT)
+        pause_s = self._backoff.next_s()
+        self._tell(ConnectionKind.DISCONNECTED, self._number, reason, retry_in_s=pause_s)
+        return pause_s
+
+    async def _watched(self, wire: Wire) -> tuple[str, Condition]:
+        """Why a connection ended or has to, and in what condition it was."""
+        data_s = self._limits.data_s * min(2**self._stale_in_a_row, _MOST_PATIENCE)
+        pulse = self._pulse(data_s)
+        healthy_at, early = self._clock.monotonic() + self._limits.healthy_s, 0
+        gone = asyncio.create_task(wire.gone())
+        try:
+            while not (await asyncio.wait({gone}, timeout=self._limits.tick_s))[0]:
+                self._note_resumed(wire)
+                condition = pulse.look(wire.frames, wire.messages)
+                if condition is Condition.SILENT:
+                    return f"no frame for {self._limits.silence_s:g} s", condition
+                if condition is Condition.MUTE:
+                    return self._went_stale(data_s), condition
+                if self._clock.monotonic() < healthy_at:
+                    early = wire.messages
+                else:
+                    self._thrives(wire.messages > early)
+            return gone.result(), Condition.ALIVE
+        finally:
+            gone.cancel()
+
+    def _pulse(self, data_s: float) -> Pulse:
+        limits = self._limits
+        return Pulse(
+            self._clock,
+            silence_s=limits.silence_s,
+            data_s=data_s,
+            data_floor_s=limits.data_floor_s,
+            data_due=lambda now_ns: bool(self._desired) and self._data_due(now_ns),
+        )
+
+    def _thrives(self, flows: bool) -> None:
+        """A connection has grown old; when data `flows`, beyond what every subscription brings, it is also well."""
+        self._backoff.reset()
+        if flows:
+            self._stale_in_a_row = 0
+
+    def _note_resumed(self, wire: Wire) -> None:
+        if self._stale and wire.messages:
+            self._stale = False
+            self._tell(ConnectionKind.RESUMED, self._number)
+
+    def _went_stale(self, data_s: float) -> str:
+        self._stale = True
+        self._stale_in_a_row += 1
+        reason = f"no market data for {data_s:g} s"
+        self._tell(ConnectionKind.STALE, self._number, reason)
+        return reason
+
+    def _was_refused(self, error: WSHandshakeError, token: str) -> float:
+        if error.response is None:
+            pause_s = self._backoff.next_s()
+            self._tell_attempt(ConnectionKind.UNREACHABLE, "the answer was no WebSocket's", pause_s)
+            return pause_s
+        status = int(error.response.status)
+        reason = f"HTTP {status} {error.response.status.phrase}{_said(error.raw_body)}"
+        if hint := _PERMANENT.get(status):
+            self._refused = token
+            self._tell_attempt(ConnectionKind.REFUSED, f"{reason}; {hint}", None, status=status)
+            return 0.0
+        pause_s = self._backoff.next_s() + (self._limits.crowded_s if status == _CROWDED else 0.0)
+        self._tell_attempt(ConnectionKind.REFUSED, reason, pause_s, status=status)
+        return pause_s
+
+    def _tell_attempt(
+        self, kind: ConnectionKind, reason: str, retry_in_s: float | None, *, status: int | None = None
+    ) -> None:
+        """Tell of an attempt that led to no connection; without a retry the stream waits for another token."""
+        permanent = retry_in_s is None
+        self._tell(kind, self._number + 1, reason, status=status, permanent=permanent, retry_in_s=retry_in_s)
+
+    def _tell(
+        self,
+        kind: ConnectionKind,
+        connection: int,
+        reason: str = "",
+        *,
+        status: int | None = None,
+        permanent: bool = False,
+        retry_in_s: float | None = None,
+        instruments: int = 0,
+    ) -> None:
+        at_ns, monotonic_s = self._clock.now_ns(), self._clock.monotonic()
+        event = ConnectionEvent(
+            kind, at_ns, monotonic_s, connection, reason, status, permanent, retry_in_s, instruments
+        )
+        self._listener.on_event(event)
+
+
+def _said(body: bytes | None) -> str:
+    """The venue's own words in an error's body, as `: words`; nothing when there are none."""
+    try:
+        words = msgspec.json.decode(body or b"", type=_Refusal).message
+    except msgspec.MsgspecError:
+        words = (body or b"").decode("utf-8", "replace")[:200]
+    return f": {words.strip()}" if words.strip() else ""
+
+
+class _Refusal(msgspec.Struct):
+    message: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport
 
@@ -14,7 +14,7 @@ _FAREWELL_S: Final = 1.0
 """Real seconds that a peer may take to see us off."""
 
 
-class Wire(WSListener):  # type: ignore[misc]  # the base class is a compiled one
+class Wire(WSListener):
     """Hands a connection's messages to the listener, synchronously and in order.
 
     Pings are answered by picows in the same order: when a pong goes out, the listener has had all that came before it.
@@ -37,8 +37,7 @@ class Wire(WSListener):  # type: ignore[misc]  # the base class is a compiled on
             transport.disconnect(graceful=False)
             return
         self._transport = transport
-        with _Deafened(self):
-            self._opened(self)
+        self._guarded(self._opened, self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._deaf:
@@ -48,15 +47,14 @@ class Wire(WSListener):  # type: ignore[misc]  # the base class is a compiled on
         if kind == WSMsgType.CLOSE:
             self._said_farewell(transport, frame)
         elif kind != WSMsgType.PONG:
-            with _Deafened(self):
-                self._take(kind, frame)
+            self._guarded(self._take, kind, frame)
 
     def send(self, frames: Iterable[bytes]) -> int:
         """Send text frames; returns how many."""
-        sent = 0
-        for sent, frame in enumerate(frames, 1):
-            self._living().send(WSMsgType.TEXT, frame)
-        return sent
+        texts = list(frames)
+        for text in texts:
+            self._living().send(WSMsgType.TEXT, text)
+        return len(texts)
 
     async def gone(self) -> str:
         """Wait for the end of the connection and tell its reason; raises what the listener raised, if that ended it."""
@@ -66,14 +64,15 @@ class Wire(WSListener):  # type: ignore[misc]  # the base class is a compiled on
             return f"protocol error: {error}"
         return self._farewell
 
-    async def hang_up(self) -> None:
-        """End the connection, politely if the peer is still there; nothing is handed on any more."""
+    async def hang_up(self, *, politely: bool = True) -> None:
+        """End the connection, with or without a word; nothing is handed on any more."""
         self.abandon()
         transport = self._living()
         if transport.is_disconnected:
             return
-        transport.send_close(WSCloseCode.OK)
-        transport.disconnect()
+        if politely:
+            transport.send_close(WSCloseCode.OK)
+        transport.disconnect(graceful=politely)
         try:
             async with asyncio.timeout(_FAREWELL_S):
                 await transport.wait_disconnected()
@@ -83,6 +82,14 @@ class Wire(WSListener):  # type: ignore[misc]  # the base class is a compiled on
     def abandon(self) -> None:
         """Hand nothing on any more; a connection that only now comes about is dropped."""
         self._deaf = True
+
+    def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
+        """Let an error of the listener out, which ends the connection, and nothing more in."""
+        try:
+            work(*arguments)
+        except BaseException:
+            self._deaf = True
+            raise
 
     def _living(self) -> WSTransport:
         if self._transport is None:
@@ -113,12 +120,8 @@ class Wire(WSListener):  # type: ignore[misc]  # the base class is a compiled on
             self._listener.on_text(payload.decode("utf-8", "replace"))
 
     def _said_farewell(self, transport: WSTransport, frame: WSFrame) -> None:
-        code = frame.get_close_code()
+        code: Any = frame.get_close_code()  # a plain number where the enumeration has none
         reason = (frame.get_close_message() or b"").decode("utf-8", "replace")
-        self._farewell = f"closed by the venue: {int(code.value)} {reason}".rstrip()
+        self._farewell = f"closed by the venue: {int(code)} {reason}".rstrip()
         transport.send_close(code)
         transport.disconnect()
-
-
-class _Deafened:
-    """Lets an error of the listener out, and nothing more in."""
