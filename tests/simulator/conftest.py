@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -97,13 +96,3 @@ def start_in_thread(page: ClockPage) -> Iterator[Callable[..., InThread]]:
 @pytest.fixture
 def threaded(start_in_thread: Callable[..., InThread]) -> InThread:
     return start_in_thread()
-
-
-@pytest.fixture
-def dead_pid() -> int:
-    """The number of a process that has ended."""
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    return pid

@@ -15,8 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from muhurat.capture.journal.format import Record
-from muhurat.capture.journal.reader import JournalReader
+from muhurat.capture.journal import JournalReader, Record
 from muhurat.capture.live_view import LiveView
 from muhurat.capture.tick_columns import Decoded, decode_records, receive_lags_s
 from muhurat.capture.token_names import TokenNames

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from muhurat.capture.journal.format import Record
+from muhurat.capture.journal import Record
 from muhurat.capture.token_names import DayNames
 from muhurat.clock import NS_PER_S
 from muhurat.model.tick import MessageDecoder, TickGroup

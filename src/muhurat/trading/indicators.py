@@ -8,6 +8,7 @@ two agree to the last bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,10 @@ class Averages:
     @property
     def distance(self) -> float:
         return abs(self.fast - self.slow)
+
+
+UNKNOWN: Final = Averages()
+"""The averages before the first close."""
 
 
 def advance(averages: Averages, close: float, short_period: int, long_period: int) -> Averages:

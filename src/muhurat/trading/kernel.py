@@ -17,7 +17,7 @@ from muhurat.model.bar import Bar
 from muhurat.model.order import ExitReason
 from muhurat.model.position import OptionSide
 from muhurat.trading.contracts import Contract, signal_strike
-from muhurat.trading.indicators import Averages, advance
+from muhurat.trading.indicators import UNKNOWN, Averages, advance
 from muhurat.trading.parameters import Parameters
 from muhurat.trading.strategy import Rule, Setup, strategy_named
 
@@ -28,7 +28,7 @@ class OptionView:
 
     contract: Contract
     price: float | None = None
-    averages: Averages = Averages()
+    averages: Averages = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Held:
 class State:
     """All that the next decision depends on: the index's averages, what is held, which bar last closed a position."""
 
-    index: Averages = Averages()
+    index: Averages = UNKNOWN
     held: Held | None = None
     entering: bool = False
     closed_bar_ns: int = -1
@@ -60,7 +60,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class BarClosed:
-    """An index bar is complete, and so are the options' bars of the same label. `premium` is the held option's price."""
+    """An index bar is complete, and the options' bars of its label. `premium` is the held option's price."""
 
     bar: Bar
     options: Mapping[tuple[Decimal, str], OptionView]

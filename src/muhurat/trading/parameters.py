@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import time
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from muhurat.errors import UsageError
+
+if TYPE_CHECKING:
+    from muhurat.config import TradingSection
 
 PremiumCheck = Literal["bar_close", "tick", "off"]
 _PREMIUM_CHECKS: Final = ("bar_close", "tick", "off")
@@ -69,6 +72,18 @@ class Limits:
     lot_size: int = 0
 
 
+def from_desk(section: TradingSection) -> tuple[Parameters, Limits]:
+    """The desk file's `trading` section; what it does not say keeps the value above."""
+    given = {
+        **section.indicators.model_dump(),
+        **section.risk_management.model_dump(),
+        **section.model_dump(exclude={"indicators", "risk_management"}),
+    }
+    parameters = {name: given[name] for name in _names(Parameters) if name in given}
+    limits = {name: given[name] for name in _names(Limits) if name in given}
+    return Parameters(**parameters), Limits(**limits)
+
+
 def with_settings(parameters: Parameters, limits: Limits, settings: Sequence[str]) -> tuple[Parameters, Limits]:
     """Apply `KEY=VALUE` settings by name; a section before a dot (`risk_management.max_daily_loss`) may be named too.
 
@@ -88,7 +103,7 @@ def with_settings(parameters: Parameters, limits: Limits, settings: Sequence[str
     return parameters, limits
 
 
-def _names(settings: Parameters | Limits) -> list[str]:
+def _names(settings: Parameters | Limits | type[Parameters | Limits]) -> list[str]:
     return [field.name for field in fields(settings)]
 
 

@@ -123,7 +123,8 @@ def _as_today(table: Table, rows: pa.Table) -> pa.Table:
         return rows.replace_schema_metadata(schema.metadata)
     given = set(rows.schema.names)
     arrays = [
-        rows[field.name].cast(field.type) if field.name in given else pa.nulls(len(rows), field.type) for field in schema
+        rows[field.name].cast(field.type) if field.name in given else pa.nulls(len(rows), field.type)
+        for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 

@@ -113,14 +113,16 @@ class Partition:
                 yield parts
 
     def _small_neighbours(self) -> Iterator[list[Part]]:
-        group: list[Part] = []
-        for part in [*self._ordered(), None]:
-            if part is not None and sum(self._rows[p] for p in [*group, part]) <= FULL_PART_ROWS:
+        """Neighbours that are each small and together not too big; the others are well as they are."""
+        for small, run in groupby(self._ordered(), key=lambda part: _size(self._rows[part]) < len(_SIZES)):
+            group: list[Part] = []
+            for part in run if small else ():
+                if sum(self._rows[one] for one in [*group, part]) > FULL_PART_ROWS:
+                    yield group
+                    group = []
                 group.append(part)
-                continue
             if len(group) > 1:
                 yield group
-            group = [] if part is None else [part]
 
 
 def rows_of(part: Part) -> int:
@@ -132,8 +134,6 @@ def rows_of(part: Part) -> int:
             f"{part.path} cannot be read: {error}",
             hint="move the file away and decode its hour again: the journal has it all",
         ) from error
-
-
 
 
 def make_directory(directory: Path) -> None:
@@ -163,9 +163,7 @@ def _united(tables: Iterable[pa.Table]) -> pa.Table:
 
 
 def _same(one: pa.Table, other: pa.Table) -> bool:
-    return len(one) == len(other) and all(
-        _plain(one[name]).equals(_plain(other[name])) for name in one.schema.names
-    )
+    return len(one) == len(other) and all(_plain(one[name]).equals(_plain(other[name])) for name in one.schema.names)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

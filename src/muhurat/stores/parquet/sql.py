@@ -6,6 +6,7 @@ Every query has a connection of its own and sees the files as they were when it 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +76,7 @@ class TickSql:
         zoned = [column[0] for column in connection.description or () if "TIME ZONE" in str(column[1])]
         if zoned:
             connection.execute(_without_zones(sql, zoned))
-        return Rows(columns, _batches(sql, connection, connection.fetchmany(_BATCH)))
+        return Rows(_distinct(columns), _batches(sql, connection, connection.fetchmany(_BATCH)))
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         connection.execute("SET TimeZone = 'UTC'")
@@ -89,9 +90,7 @@ class TickSql:
 
     def _files(self, table: Table) -> list[Path]:
         return [
-            part.path
-            for directory in hour_directories(self._directory / table.name)
-            for part in live_parts(directory)
+            part.path for directory in hour_directories(self._directory / table.name) for part in live_parts(directory)
         ]
 
     def _now(self) -> str:
@@ -119,6 +118,16 @@ def _check_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise QueryError(f"one statement is wanted, not {len(statements)}")
     if statements[0].type not in _READING:
         raise QueryError(f"only SELECT is run here, not {statements[0].type.name}")
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Column names of which none occurs twice: a query may call two columns alike."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        distinct.append(f"{name}_{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return distinct
 
 
 def _without_zones(sql: str, columns: Sequence[str]) -> str:
