@@ -56,11 +56,6 @@ def make_seq(hour: str, record: NDArray[Any], packet: NDArray[Any]) -> NDArray[n
     return base | (record.astype(np.uint64) << np.uint64(RECORD_SHIFT)) | packet.astype(np.uint64)
 
 
-def hour_of_seq(seq: int) -> str:
-    """The journal hour in which the packet was received."""
-    return hour_name(seq >> HOUR_SHIFT)
-
-
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What a store holds of one table, feed and journal hour: how many rows, from when to when (received, UTC)."""
@@ -109,7 +104,7 @@ class TickStore(Protocol):
     def append(self, table: str, columns: Mapping[str, NDArray[Any]], *, feed: str) -> None:
         """Take rows of one journal hour and feed; they are kept for good once `flush` has returned.
 
-        Within a feed `seq` identifies a row: one that is already there is replaced, never doubled. Columns that are
+        The arrays are the store's from then on. Within a feed `seq` identifies a row: one that is already there is replaced, never doubled. Columns that are
         not given are null, as are NaN prices and zero times. Raises `StoreError` for an unknown table or column, for
         a missing one that no row can do without, and when another process appends to the feed.
         """

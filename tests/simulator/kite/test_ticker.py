@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -379,29 +380,41 @@ async def test_a_client_that_never_answers_is_left_behind_until_it_does(
     monkeypatch: pytest.MonkeyPatch, kite: Running
 ) -> None:
     monkeypatch.setattr(ticker_module, "ANSWER_LIMIT_S", 0.05)
-    mute = MuteClient(await connect(kite.socket_url, ping_interval=None))
-    mute.socket.protocol.send_pong = lambda data: mute.unanswered.append(data)  # type: ignore[method-assign]
-    await mute.socket.send(json.dumps({"a": "subscribe", "v": [CALL]}))
+    transport, mute = await ws_connect(Mute, kite.socket_url, enable_auto_pong=False)
+    transport.send(WSMsgType.TEXT, json.dumps({"a": "subscribe", "v": [CALL]}))
+    await mute.asked.wait()
     await kite.conductor.advance_to(second(3))
     assert kite.conductor.now_ns == second(3)
     assert kite.simulation.stats()["left_behind"] == 1
 
-    del mute.socket.protocol.send_pong  # type: ignore[attr-defined]
-    await mute.socket.pong(mute.unanswered[-1])
+    monkeypatch.setattr(ticker_module, "ANSWER_LIMIT_S", 5.0)
+    mute.answering = True
+    transport.send_pong(mute.last_asked)
     while kite.simulation.stats()["left_behind"]:
         await asyncio.sleep(0.01)
     await kite.conductor.advance_to(second(5))
 
-    assert kite.simulation.stats()["left_behind"] == 0
-    await mute.socket.close()
+    [record] = kite.simulation.stats()["by_connection"]
+    assert record["left_behind"] == 1
+    assert record["acknowledged"] == record["packets"] == 7
+    transport.disconnect()
+    await transport.wait_disconnected()
 
 
-class MuteClient:
-    """Reads nothing, answers no ping."""
+class Mute(WSListener):
+    """Answers no ping until it is told to."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.unanswered: list[bytes] = []
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.answering = False
+        self.last_asked = b""
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type is WSMsgType.PING:
+            self.last_asked = frame.get_payload_as_bytes()
+            self.asked.set()
+            if self.answering:
+                transport.send_pong(self.last_asked)
 
 
 async def test_notices_and_order_updates_reach_every_connection(kite: Running, join_in: Connect) -> None:
@@ -411,19 +424,3 @@ async def test_notices_and_order_updates_reach_every_connection(kite: Running, j
         await client.heard()
 
         assert client.texts[-1] == {"type": "message", "data": "notice"}
-
-
-async def record(kite: Running, client: Client, pause_s: float) -> list[tuple[int, bytes]]:
-    """What a client saw of a minute that it read with pauses."""
-    await client.subscribe(CALL, INDEX, FUTURE, mode="full")
-    client.messages.clear()
-
-    async def dawdle() -> None:
-        while True:
-            await asyncio.sleep(pause_s)
-            kite.conductor.page.held()
-
-    dawdling = asyncio.create_task(dawdle())
-    await kite.conductor.advance_to(second(60))
-    dawdling.cancel()
-    return client.messages

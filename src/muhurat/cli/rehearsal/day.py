@@ -16,10 +16,10 @@ from typing import Any, Final
 import httpx
 
 from muhurat import app
-from muhurat.cli.rehearsal.plan import BEGIN, END, FEED, Plan, plan, write_desk
+from muhurat.cli.rehearsal.plan import FEED, Plan, plan, write_desk
 from muhurat.cli.rehearsal.progress import Progress, progress
 from muhurat.cli.rehearsal.verdict import judge
-from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock, ist_ns
+from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock, ist
 from muhurat.config import Desk
 from muhurat.errors import MuhuratError
 from muhurat.web.status import desk_status
@@ -65,7 +65,8 @@ class Rehearsal:
     def _start_simulator(self) -> subprocess.Popen[bytes]:
         chosen = self._plan
         arguments = [
-            *("sim", "kite", "--at", f"{chosen.day}T{BEGIN:%H:%M}", "--until", f"{chosen.day}T{END:%H:%M}"),
+            *("sim", "kite", "--at", f"{ist(chosen.begin_ns):%Y-%m-%dT%H:%M}"),
+            *("--until", f"{ist(chosen.end_ns):%Y-%m-%dT%H:%M}"),
             *("--speed", str(chosen.speed), "--seed", str(chosen.seed), "--clock", str(chosen.clock_page)),
         ]
         if chosen.candles is not None:
@@ -100,7 +101,7 @@ class Rehearsal:
         self, desk: Desk, clock: SimulatedClock, processes: tuple[subprocess.Popen[bytes], ...], shown: Progress
     ) -> None:
         """Until desk time has reached the end and every service of the day has ended by itself or by its window."""
-        end_ns = ist_ns(self._plan.day, END)
+        end_ns = self._plan.end_ns
         limit: float | None = None
         while True:
             self._still_alive(processes)

@@ -13,9 +13,11 @@ from typing import Final
 import yaml
 
 from muhurat.calendars.calendar import calendar_for
+from muhurat.calendars.session import at
+from muhurat.clock import ist_ns
 from muhurat.errors import UsageError
 
-BEGIN, END = time(8, 30), time(15, 50)
+_BEGIN, _END = time(8, 30), time(15, 50)
 DEFAULT_DAY: Final = date(2026, 11, 20)
 FEED: Final = "sensex_desk"
 _MARK: Final = ".muhurat-demo"
@@ -32,6 +34,8 @@ class Plan:
     speed: float
     seed: int
     candles: Path | None
+    begin_ns: int
+    end_ns: int
 
     @property
     def desk_file(self) -> Path:
@@ -48,13 +52,22 @@ def plan(folder: Path, *, candles: Path | None, day: date | None, speed: float, 
         raise UsageError(f"--candles {candles}: there is no such folder", hint="name a folder of Kite candle CSVs")
     chosen = day or (_last_index_day(candles) if candles else DEFAULT_DAY)
     calendar = calendar_for("XBOM", "FO")
-    if calendar.session(chosen) is None:
+    session = calendar.session(chosen)
+    if session is None:
         raise UsageError(
             f"{chosen} has no session: {calendar.why(chosen)}",
             hint="choose another --date; see `muhurat calendar show`",
         )
     _prepare(folder)
-    return Plan(folder.resolve(), chosen, speed, seed, candles.resolve() if candles else None)
+    return Plan(
+        folder=folder.resolve(),
+        day=chosen,
+        speed=speed,
+        seed=seed,
+        candles=candles.resolve() if candles else None,
+        begin_ns=min(ist_ns(chosen, _BEGIN), at(session, "open-45m")),
+        end_ns=max(ist_ns(chosen, _END), at(session, "close+10m")),
+    )
 
 
 def write_desk(plan: Plan, urls: dict[str, str]) -> None:

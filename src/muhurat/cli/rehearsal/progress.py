@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol, Self
 
-from muhurat.cli.rehearsal.plan import BEGIN, END, Plan
-from muhurat.clock import NS_PER_S, ist, ist_ns
+from muhurat.cli.rehearsal.plan import Plan
+from muhurat.clock import NS_PER_S, ist
 
 _LINE_EVERY_NS: Final = 1800 * NS_PER_S
 
@@ -24,7 +24,8 @@ class Progress(Protocol):
 def progress(plan: Plan, page: str) -> Iterator[Progress]:
     """Announce the day and its page, then show its progress until the block is left."""
     source = f"real candles of {plan.candles.name}" if plan.candles else f"an invented market, seed {plan.seed}"
-    print(f"Muhurat demo: {plan.day:%A %d %B %Y}, 08:30 to 15:50, {plan.speed:g} times as fast, {source}")
+    hours = f"{ist(plan.begin_ns):%H:%M} to {ist(plan.end_ns):%H:%M}"
+    print(f"Muhurat demo: {plan.day:%A %d %B %Y}, {hours}, {plan.speed:g} times as fast, {source}")
     print(f"  page    {page}")
     print(f"  folder  {plan.folder}", flush=True)
     if sys.stdout.isatty():
@@ -67,7 +68,7 @@ class _Bar:
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichProgress
 
-        self._begin = ist_ns(plan.day, BEGIN)
+        self._begin = plan.begin_ns
         self._progress = RichProgress(
             TextColumn("[bold]{task.fields[at]}"),
             BarColumn(30),
@@ -75,8 +76,8 @@ class _Bar:
             TimeElapsedColumn(),
             TextColumn("{task.description}"),
         )
-        total = (ist_ns(plan.day, END) - self._begin) / NS_PER_S
-        self._task = self._progress.add_task("starting", total=total, at=f"{BEGIN:%H:%M:%S}")
+        total = (plan.end_ns - plan.begin_ns) / NS_PER_S
+        self._task = self._progress.add_task("starting", total=total, at=f"{ist(plan.begin_ns):%H:%M:%S}")
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from muhurat.cli.rehearsal.plan import BEGIN, END, Plan
-from muhurat.clock import ist_ns
+from muhurat.cli.rehearsal.plan import Plan
+from muhurat.clock import NS_PER_S
 
 
 def judge(collected: dict[str, Any], stats: dict[str, Any], plan: Plan, *, feed: str, real_s: float) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def judge(collected: dict[str, Any], stats: dict[str, Any], plan: Plan, *, feed:
     )
     report["speed"] = plan.speed
     report["seed"] = plan.seed
-    report["duration_s"] = (ist_ns(plan.day, END) - ist_ns(plan.day, BEGIN)) // 1_000_000_000
+    report["duration_s"] = (plan.end_ns - plan.begin_ns) // NS_PER_S
     report["ok"] = all(check["ok"] for check in report["checks"])
     report["volatile"] = {**collected["volatile"], "duration_s": round(real_s, 1)}
     return report

@@ -1,8 +1,8 @@
 """Ticks in Parquet files, asked with SQL through DuckDB: the store that needs no server.
 
-`<directory>/<table>/date=YYYY-MM-DD/hour=HH/part-<feed>-<first seq>-<last seq>.parquet`, by the journal's hours (India's
-time). A part holds every row of its feed between its two seqs, so one part inside the range of another is superseded:
-that rule alone makes each replacement of parts atomic, for readers as for a process killed half way.
+`<directory>/<table>/date=YYYY-MM-DD/hour=HH/part-<feed>-<first seq>-<last seq>.parquet`, by the journal's hours (of
+India's time). A part holds every row of its feed between its two seqs, so one part inside the range of another is
+superseded: that rule alone makes each replacement of parts atomic, for readers as for a process killed half way.
 """
 
 from __future__ import annotations

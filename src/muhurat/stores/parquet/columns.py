@@ -89,9 +89,9 @@ def _of_kind(kind: Kind, values: NDArray[Any]) -> pa.Array:
 
 
 def _numbers(kind: pa.DataType, values: NDArray[Any], none: NDArray[np.bool_] | None = None) -> pa.Array:
-    """Numbers as they lie in memory, without a copy; `none` marks the nulls."""
+    """Numbers as they lie in memory, copied only where they are strewn; `none` marks the nulls."""
     valid = None if none is None or not none.any() else pa.py_buffer(np.packbits(~none, bitorder="little"))
-    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(values)])
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def by_seq(rows: pa.Table) -> pa.Table:
@@ -118,6 +118,7 @@ def read_part(table: Table, path: Path, first: int | None = None, last: int | No
 
 
 def _as_today(table: Table, rows: pa.Table) -> pa.Table:
+    """Rows from before a column was added have nulls in it."""
     schema = arrow_schema(table)
     if rows.schema.equals(schema, check_metadata=False):
         return rows.replace_schema_metadata(schema.metadata)

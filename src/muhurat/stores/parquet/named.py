@@ -22,8 +22,8 @@ UNIVERSE: Final = "universe"
 _FILE: Final = re.compile(r"(?P<feed>.+)_(?P<day>\d{8})\.json")
 
 _SAME: Final = (
-    "seq, feed, ts_event, ts_recv_ns, instrument_token, last_price, last_quantity, volume, oi, oi_day_high, oi_day_low, "
-    "open, high, low, close, average_price, buy_quantity, sell_quantity, net_change, last_trade_time, "
+    "seq, feed, ts_event, ts_recv_ns, instrument_token, last_price, last_quantity, volume, oi, oi_day_high, "
+    "oi_day_low, open, high, low, close, average_price, buy_quantity, sell_quantity, net_change, last_trade_time, "
     "exchange_timestamp"
 )
 

@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 
 from muhurat.clock import Clock
 from muhurat.errors import StoreError
+from muhurat.log import get_logger
 from muhurat.stores.base import HOUR_SHIFT, Coverage, Rows, hour_name
 from muhurat.stores.parquet.columns import to_arrow
 from muhurat.stores.parquet.coverage import coverage_of
 from muhurat.stores.parquet.layout import check_feed, hour_directories, hour_directory, hour_of_directory, live_parts
 from muhurat.stores.parquet.partition import Partition, make_directory
-from muhurat.stores.parquet.sql import TickSql
 from muhurat.stores.schema import TABLES, table_named
+
+_log = get_logger(__name__)
 
 _Key = tuple[str, str, str]
 """Table, feed and journal hour."""
-
 
 EARLY_ROWS: Final = 1 << 16
 """So many rows of one hour are written without waiting for `flush`, in a thread beside whoever makes more."""
@@ -60,7 +61,7 @@ class ParquetTickStore:
         """Open the store in `directory`, made when needed; `universe` is the folder of the feeds' universe files."""
         self._directory = directory
         self._clock = clock
-        self._sql = TickSql(directory, clock, universe=universe)
+        self._universe = universe
         self._waiting: dict[_Key, _Waiting] = {}
         self._writing: _Writing | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="parquet")
@@ -90,7 +91,9 @@ class ParquetTickStore:
         self._tidy_a_little()
 
     def query(self, sql: str) -> Rows:
-        return self._sql.query(sql)
+        from muhurat.stores.parquet.sql import TickSql  # DuckDB, which a process that only appends does without
+
+        return TickSql(self._directory, self._clock, universe=self._universe).query(sql)
 
     def coverage(self) -> list[Coverage]:
         return coverage_of(self._directory)
@@ -98,8 +101,8 @@ class ParquetTickStore:
     def close(self) -> None:
         try:
             self.flush()
-            for partition in self._partitions.values():
-                while partition.compact_one():
+            for key, partition in self._partitions.items():
+                while self._compact_one(key):
                     pass
                 partition.sweep(now=True)
         finally:
@@ -152,7 +155,7 @@ class ParquetTickStore:
 
     def _tidy_a_little(self) -> None:
         """One step towards tidy hours, short enough to go unnoticed between two batches of ticks."""
-        while self._closing and not self._partitions[self._closing[0]].compact_one():
+        while self._closing and not self._compact_one(self._closing[0]):
             self._closing.pop(0)
         for partition in self._partitions.values():
             partition.sweep()
@@ -165,9 +168,21 @@ class ParquetTickStore:
             if earlier is None or earlier >= hour or sum(part.feed == feed for part in live_parts(directory)) < 2:
                 continue
             known = (table, feed, earlier)
-            if known not in self._partitions:
-                self._partitions[known] = self._open(*known)
+            try:
+                if known not in self._partitions:
+                    self._partitions[known] = self._open(*known)
+            except StoreError as error:
+                _log.error("an hour cannot be tidied", directory=str(directory), error=str(error))
+                continue
             self._closing.append(known)
+
+    def _compact_one(self, key: _Key) -> bool:
+        """One step in an hour that is over; what is wrong with it is no reason to stop keeping new ticks."""
+        try:
+            return self._partitions[key].compact_one()
+        except StoreError as error:
+            _log.error("an hour cannot be tidied", hour=key, error=str(error))
+            return False
 
     def _lock(self, feed: str) -> None:
         """One appending process per feed, by a lock that dies with it."""

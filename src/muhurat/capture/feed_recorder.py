@@ -1,0 +1,290 @@
+"""One feed on its way from the socket to the journal: bytes are kept, gaps are noticed, nothing is understood.
+
+All frames of one turn of the event loop are written by one system call at its end. When the disk refuses, frames wait
+in memory, bounded, and are written when it has recovered; connection and reception never wait for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from muhurat.capture.backlog import Backlog, Item, Note, gap_entry
+from muhurat.capture.journal.format import AFTER_GAP, connection_flags, hour_name
+from muhurat.capture.journal.hour import AppendFailed
+from muhurat.capture.journal.writer import JournalWriter, Message
+from muhurat.capture.recorded_today import RecordedToday, recorded_on
+from muhurat.clock import NS_PER_S, Clock
+from muhurat.errors import MuhuratError
+from muhurat.log import get_logger
+from muhurat.venues.base import ConnectionEvent, ConnectionKind, StreamMode
+
+_DAY: Final = slice(0, 8)
+_SLICE_BYTES: Final = 4 * 1024 * 1024
+_RETRY_S: Final = 0.25
+_LATE_NS: Final = 60 * NS_PER_S
+_LOST_CONNECTION: Final = frozenset(
+    {ConnectionKind.DISCONNECTED, ConnectionKind.STALE, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE}
+)
+_SETTLED: Final = frozenset({ConnectionKind.SUBSCRIBED, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE})
+
+
+def packets_by_header(payload: bytes) -> int:
+    """Packets of a message that begins with their number as u16; a shorter one is a heartbeat and has none."""
+    return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPlan:
+    """What to record where. `journal` is the feed's own folder, `universe` the folder of universe files.
+
+    `opens_ns` and `closes_ns` bound the desk instants between which silence is a gap. `count_packets` gets the first
+    two bytes of a message at least. `buffer_bytes` wait in memory at most while the disk refuses.
+    """
+
+    name: str
+    journal: Path
+    universe: Path
+    mode: StreamMode = "full"
+    opens_ns: int | None = None
+    closes_ns: int | None = None
+    count_packets: Callable[[bytes], int] = packets_by_header
+    buffer_bytes: int = 32 * 1024 * 1024
+
+
+class FeedRecorder:
+    """A `venues.base.StreamListener` that writes what it hears. Belongs to one event loop."""
+
+    def __init__(self, plan: FeedPlan, clock: Clock, failed: Callable[[MuhuratError], None]) -> None:
+        """`failed` is told of what no retry can mend."""
+        self.plan = plan
+        self.settled = asyncio.Event()
+        self.state = "connecting"
+        self.messages = self.packets = self.bytes = self.connections = 0
+        self.last_frame_ns = self.last_data_ns = 0
+        self.gaps: list[dict[str, Any]] = []
+        self.trouble = ""
+        self.backlog = Backlog(plan.buffer_bytes)
+        self.writer: JournalWriter | None = None
+        self._clock = clock
+        self._failed = failed
+        self._pending: list[Item] = []
+        self._due = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._connection = 0
+        self._gap: tuple[int, str] | None = None
+        self._file: Path | None = None
+        self._log = get_logger(__name__).bind(feed=plan.name)
+
+    @property
+    def gap_since_ns(self) -> int | None:
+        """Since when nothing has come although it should; None while all is well."""
+        return self._gap[0] if self._gap else None
+
+    def open(self) -> None:
+        """Take over the journal; a disk that refuses is tried again, a feed that another process writes raises."""
+        now_ns = self._clock.now_ns()
+        try:
+            self.writer = JournalWriter(self.plan.journal, self.plan.name, self._clock)
+        except AppendFailed as error:
+            self._in_trouble(error)
+            return
+        if self.writer.recovery and self.writer.recovery.repaired:
+            self._log.warning("the journal was repaired", **self.writer.recovery.report())
+        past = recorded_on(hour_name(now_ns)[_DAY], self.plan.journal, self.plan.name, self.plan.count_packets)
+        self._go_on_from(past, now_ns)
+
+    def on_binary(self, payload: bytes) -> None:
+        """Keep a message; it is written at the end of this turn of the loop."""
+        now_ns = self._clock.now_ns()
+        packets = self.plan.count_packets(payload)
+        flags = self._connection
+        if packets:
+            self.last_data_ns = now_ns
+            if self._gap:
+                self._end_gap(now_ns)
+                flags |= AFTER_GAP
+        self.last_frame_ns = now_ns
+        self.messages += 1
+        self.packets += packets
+        self.bytes += len(payload)
+        self._keep((payload, now_ns, flags))
+
+    def on_text(self, text: str) -> None:
+        """Keep a text message beside the data."""
+        self._note({"event": "text", "text": text})
+
+    def on_event(self, event: ConnectionEvent) -> None:
+        """Keep what happened to the connection; a lost one begins a gap."""
+        told = {"reason": event.reason, "status": event.status, "retry_in_s": event.retry_in_s}
+        more = {name: value for name, value in told.items() if value not in ("", None)}
+        if event.instruments:
+            more["instruments"] = event.instruments
+        self._note({"event": event.kind.value, "connection": event.connection, **more})
+        self._follow(event)
+        self._log.info(_wording(event), connection=event.connection, **more)
+
+    def flush(self) -> None:
+        """Write what is pending now, or queue it behind what the disk refused before."""
+        self._due = False
+        batch, self._pending = self._pending, []
+        if self.backlog or self.writer is None:
+            self.backlog.add(batch)
+            return
+        left = self._write(batch)
+        if left:
+            self.backlog.add(left)
+
+    def finish(self) -> None:
+        """Write everything that can be written, close the journal. A gap that is open ends with the recording."""
+        self.state = "closed"
+        if self._gap:
+            self._end_gap(self._within_hours(self._clock.now_ns()))
+        self.flush()
+        while self.backlog and self._drain():
+            pass
+        if self._retry:
+            self._retry.cancel()
+        if self.backlog:
+            self._log.error("records lost with the end of the process", records=self.backlog.records)
+        if self.writer:
+            self.writer.close()
+
+    def _go_on_from(self, past: RecordedToday, now_ns: int) -> None:
+        self.messages, self.packets, self.bytes = past.messages, past.packets, past.bytes
+        self.connections, self.gaps = past.connections, list(past.gaps)
+        last_ns = self.writer.last_ts_ns if self.writer else 0
+        opens_ns, closes_ns = self.plan.opens_ns, self.plan.closes_ns
+        if closes_ns is not None and now_ns >= closes_ns:
+            return
+        if last_ns and hour_name(last_ns)[_DAY] == hour_name(now_ns)[_DAY] and last_ns <= now_ns:
+            self.last_frame_ns = last_ns
+            self._gap = (max(last_ns, past.gap_end_ns), "the recorder was down")
+        elif opens_ns is not None and now_ns > opens_ns + _LATE_NS:
+            self._gap = (opens_ns, "the recorder was down")
+
+    def _follow(self, event: ConnectionEvent) -> None:
+        self.state = event.kind.value
+        if event.kind is ConnectionKind.CONNECTED:
+            self.connections += 1
+            self._connection = connection_flags(event.connection)
+        if event.kind in _SETTLED:
+            self.settled.set()
+        if event.kind in _LOST_CONNECTION and self._gap is None:
+            self._begin_gap(event)
+
+    def _begin_gap(self, event: ConnectionEvent) -> None:
+        """From the last frame on, or from the last data where frames came without any; none before the feed's hours."""
+        from_ns = self.last_data_ns if event.kind is ConnectionKind.STALE else self.last_frame_ns
+        opens_ns = self.plan.opens_ns
+        if not from_ns and opens_ns is not None:
+            from_ns = max(opens_ns, 0) if event.at_ns > opens_ns + _LATE_NS else 0
+        if from_ns:
+            self._gap = (from_ns, f"{event.kind.value}: {event.reason}" if event.reason else event.kind.value)
+
+    def _end_gap(self, now_ns: int) -> None:
+        if self._gap is None:
+            return
+        (from_ns, reason), self._gap = self._gap, None
+        entry = gap_entry(from_ns, max(now_ns, from_ns), reason)
+        self.gaps.append(entry)
+        self._note(entry)
+        self._log.warning("gap", **{key: entry[key] for key in ("from", "to", "seconds", "reason")})
+
+    def _within_hours(self, now_ns: int) -> int:
+        return now_ns if self.plan.closes_ns is None else min(now_ns, self.plan.closes_ns)
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        self._keep(Note(entry, self._clock.now_ns()))
+
+    def _keep(self, item: Item) -> None:
+        self._pending.append(item)
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
+    def _write(self, items: list[Item]) -> list[Item]:
+        """Write items in order; returns those that the disk refused."""
+        writer = self.writer
+        done = 0
+        try:
+            while writer and done < len(items):
+                item = items[done]
+                if isinstance(item, Note):
+                    writer.control(item.entry, item.ts_recv_ns)
+                    done += 1
+                else:
+                    run = _messages_from(items, done)
+                    writer.append(run)
+                    done += len(run)
+        except AppendFailed as error:
+            self._in_trouble(error)
+            return items[done + error.accepted :]
+        except MuhuratError as error:
+            self._failed(error)
+            return []
+        self._note_new_file()
+        return []
+
+    def _note_new_file(self) -> None:
+        path = self.writer.path if self.writer else None
+        if path != self._file:
+            self._file = path
+            self._log.info(f"Opened new binary file: {path}")
+
+    def _in_trouble(self, error: AppendFailed) -> None:
+        if not self.trouble:
+            self._log.error("the disk refuses; records wait in memory", error=str(error), hint=error.hint)
+        self.trouble = f"{error} ({error.hint})"
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(_RETRY_S, self._try_again)
+
+    def _try_again(self) -> None:
+        """After a pause, write what waits, a part in each turn so that reception goes on meanwhile."""
+        self._retry = None
+        if self.writer is None:
+            self._reopen()
+        if self.writer is None:
+            return
+        if self.backlog and not self._drain():
+            return
+        if self.backlog:
+            self._retry = asyncio.get_running_loop().call_later(0, self._try_again)
+            return
+        self.trouble = ""
+        self._log.info("the disk has recovered", dropped_records=self.backlog.dropped_records)
+
+    def _reopen(self) -> None:
+        try:
+            self.open()
+        except MuhuratError as error:
+            self._failed(error)
+
+    def _drain(self) -> bool:
+        """Write the oldest part of what waits; tells whether the disk took it."""
+        part = self.backlog.first(_SLICE_BYTES)
+        left = self._write(part)
+        self.backlog.done(len(part) - len(left))
+        return not left
+
+
+def _messages_from(items: list[Item], start: int) -> list[Message]:
+    """The messages in a row from `start` on."""
+    run: list[Message] = []
+    for item in items[start:] if start else items:
+        if isinstance(item, Note):
+            break
+        run.append(item)
+    return run
+
+
+def _wording(event: ConnectionEvent) -> str:
+    """The log lines that the desk knows from its old crawler, and plain words for the rest."""
+    if event.kind is ConnectionKind.CONNECTED:
+        return "WebSocket connected"
+    if event.kind is ConnectionKind.SUBSCRIBED:
+        return f"Sent subscription and mode setting messages for {event.instruments} instruments"
+    return f"WebSocket {event.kind.value}"

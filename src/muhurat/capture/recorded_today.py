@@ -1,0 +1,65 @@
+"""What earlier recorders of the day left behind, so that a restarted one counts on instead of from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from muhurat.capture.journal.format import CONTROL, HEADER, HourPaths, hours_of
+from muhurat.capture.journal.offline import read_control
+from muhurat.capture.journal.rows import IndexRows
+from muhurat.capture.journal.scan import open_bytes
+
+_BATCH: Final = 4096
+_FIRST_BYTES: Final = 2
+
+
+@dataclass(slots=True)
+class RecordedToday:
+    """A day's journal in numbers; `gaps` are its gap entries, `gap_end_ns` where the last of them ends."""
+
+    messages: int = 0
+    packets: int = 0
+    bytes: int = 0
+    connections: int = 0
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def gap_end_ns(self) -> int:
+        return max((int(gap.get("to_ns", 0)) for gap in self.gaps), default=0)
+
+
+def recorded_on(day: str, directory: Path, feed: str, count_packets: Callable[[bytes], int]) -> RecordedToday:
+    """Count the hours of a day `YYYYMMDD`. Looks at no more than the first two bytes of each message."""
+    found = RecordedToday()
+    for hour in hours_of(directory, feed):
+        paths = HourPaths(directory, feed, hour)
+        if hour.startswith(day) and paths.idx.exists():
+            _count_records(paths, found, count_packets)
+            _count_entries(paths, found)
+    return found
+
+
+def _count_records(paths: HourPaths, found: RecordedToday, count_packets: Callable[[bytes], int]) -> None:
+    data = open_bytes(paths.bin)
+    rows = IndexRows(paths.idx)
+    while batch := rows.peek(_BATCH):
+        for offset, _, _, _, length, flags in batch:
+            start = offset + HEADER.size
+            if flags & CONTROL or start + length > len(data):
+                continue
+            found.messages += 1
+            found.bytes += length
+            found.packets += count_packets(data[start : start + min(length, _FIRST_BYTES)])
+        rows.skip(len(batch))
+    rows.close()
+
+
+def _count_entries(paths: HourPaths, found: RecordedToday) -> None:
+    for control in read_control(paths):
+        event = control.entry.get("event")
+        found.connections += event == "connected"
+        if event == "gap":
+            found.gaps.append(control.entry)

@@ -1,0 +1,253 @@
+"""What every tick store promises, tried on each of them. A new store is one more entry of STORES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from muhurat.clock import Clock, ManualClock
+from muhurat.errors import StoreError
+from muhurat.stores.base import QueryError, TickStore, hour_number
+from muhurat.stores.parquet import ParquetTickStore
+from muhurat.stores.schema import TABLES
+from tests.stores.ticks import HOUR, TEN, ticks
+
+NAN = float("nan")
+UTC_TEN = datetime(2025, 9, 2, 4, 30)  # noqa: DTZ001 - as stores give it: UTC without a zone
+
+Opener = Callable[[Clock], TickStore]
+
+
+def parquet(folder: Path, clock: Clock) -> TickStore:
+    return ParquetTickStore(folder / "ticks", clock, universe=folder / "universe")
+
+
+STORES: dict[str, Callable[[Path, Clock], TickStore]] = {"parquet": parquet}
+
+
+@pytest.fixture(params=STORES)
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+    """Opens the same data again and again, as processes do one after the other."""
+    opened: list[TickStore] = []
+
+    def opener(clock: Clock) -> TickStore:
+        opened.append(STORES[request.param](tmp_path, clock))
+        return opened[-1]
+
+    yield opener
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(TEN + 60 * 10**9)
+
+
+@pytest.fixture
+def store(open_store: Opener, clock: ManualClock) -> TickStore:
+    return open_store(clock)
+
+
+def all_rows(store: TickStore, sql: str) -> list[tuple[Any, ...]]:
+    return list(store.query(sql))
+
+
+def one_value(store: TickStore, sql: str) -> Any:
+    ((value,),) = store.query(sql)
+    return value
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_empty_table_has_all_its_columns_and_no_rows(store: TickStore, table: str) -> None:
+    rows = store.query(f"SELECT * FROM {table}")
+    assert (rows.columns, list(rows)) == (TABLES[table].names, [])
+
+
+def test_a_row_comes_back_as_it_was(store: TickStore) -> None:
+    store.append("ticks_full", ticks([4], ts_event=np.array([TEN // 10**9]), oi=np.array([0])), feed="desk")
+    store.flush()
+    (row,) = store.query("SELECT * FROM ticks_full").dicts()
+    expected = {
+        "timestamp": UTC_TEN + timedelta(milliseconds=1),
+        "ts_event": UTC_TEN,
+        "ts_recv_ns": TEN + 1_000_007,
+        "feed": "desk",
+        "symbol": "S4",
+        "seq": hour_number(HOUR) << 44 | 1 << 12 | 1,
+        "modelled": False,
+        "last_price": 101.0,
+        "volume": 40,
+        "oi": 0,
+    }
+    assert {name: value for name, value in row.items() if value is not None} == expected
+
+
+def test_what_a_packet_does_not_have_is_null_and_never_zero(store: TickStore) -> None:
+    levels = {"bid_price_1": [99.5, NAN], "bid_quantity_1": [0, 0], "bid_orders_1": [3, 0]}
+    depth = {name: np.array(values) for name, values in levels.items()}
+    columns = ticks([0, 1], last_trade_time=np.array([0, 1_700_000_000]), average_price=np.array([NAN, 7.0]), **depth)
+    store.append("ticks_full", columns, feed="desk")
+    store.flush()
+    wanted = "last_trade_time IS NULL, average_price, bid_price_1, bid_quantity_1, bid_orders_1, ask_quantity_1, oi"
+    assert all_rows(store, f"SELECT {wanted} FROM ticks_full ORDER BY seq") == [
+        (True, None, 99.5, 0, 3, None, None),
+        (False, 7.0, None, None, None, None, None),
+    ]
+
+
+def test_packets_of_several_layouts_lie_in_one_table_in_the_order_of_the_journal(store: TickStore) -> None:
+    with_volume, without = ticks([0, 2, 3]), ticks([1, 4])
+    del without["volume"]
+    store.append("ticks_full", with_volume, feed="desk")
+    store.append("ticks_full", without, feed="desk")
+    store.flush()
+    assert all_rows(store, "SELECT volume FROM ticks_full ORDER BY seq") == [(0,), (None,), (20,), (30,), (None,)]
+
+
+def test_rows_inserted_again_change_nothing(store: TickStore) -> None:
+    store.append("ticks_full", ticks(range(100)), feed="desk")
+    store.flush()
+    before = all_rows(store, "SELECT * FROM ticks_full ORDER BY seq")
+    for again in (range(100), range(20, 30), [5, 5, 5], range(99, -1, -1)):
+        store.append("ticks_full", ticks(again), feed="desk")
+        store.flush()
+    assert all_rows(store, "SELECT * FROM ticks_full ORDER BY seq") == before
+
+
+def test_overlapping_insertions_add_what_is_new(store: TickStore) -> None:
+    for numbers in (range(50), range(25, 75), range(200, 250), range(60, 210), range(300)):
+        store.append("ticks_full", ticks(numbers), feed="desk")
+        store.flush()
+    counts = "count(*), count(DISTINCT seq), sum(volume)"
+    assert all_rows(store, f"SELECT {counts} FROM ticks_full") == [(300, 300, 10 * sum(range(300)))]
+
+
+def test_a_row_that_has_changed_replaces_the_old_one(store: TickStore) -> None:
+    store.append("ticks_ltp", _ltp(ticks(range(10))), feed="desk")
+    store.flush()
+    store.append("ticks_ltp", _ltp(ticks([3], price=500.0)), feed="desk")
+    store.flush()
+    found = all_rows(store, "SELECT seq & 4095, last_price FROM ticks_ltp WHERE last_price > 400")
+    assert (one_value(store, "SELECT count(*) FROM ticks_ltp"), found) == (10, [(0, 500.75)])
+
+
+def test_feeds_do_not_disturb_each_other(store: TickStore) -> None:
+    for feed in ("desk", "sso_xvenue"):
+        store.append("ticks_full", ticks(range(30)), feed=feed)
+    store.flush()
+    found = all_rows(store, "SELECT feed, count(*) FROM ticks_full GROUP BY feed ORDER BY feed")
+    assert found == [("desk", 30), ("sso_xvenue", 30)]
+
+
+def test_another_process_sees_what_was_flushed_and_goes_on_after_close(open_store: Opener, clock: ManualClock) -> None:
+    first, second = open_store(clock), open_store(clock)
+    first.append("ticks_full", ticks(range(10)), feed="desk")
+    first.flush()
+    assert one_value(second, "SELECT count(*) FROM ticks_full") == 10
+    first.close()
+    second.append("ticks_full", ticks(range(5, 15)), feed="desk")
+    second.flush()
+    assert one_value(second, "SELECT count(*) FROM ticks_full") == 15
+
+
+def test_only_one_process_appends_to_a_feed(open_store: Opener, clock: ManualClock) -> None:
+    first, second = open_store(clock), open_store(clock)
+    first.append("ticks_full", ticks([0]), feed="desk")
+    with pytest.raises(StoreError, match="another process appends ticks of 'desk'"):
+        second.append("ticks_full", ticks([1]), feed="desk")
+    second.append("ticks_full", ticks([1]), feed="sso_xvenue")
+
+
+def test_coverage_tells_rows_and_times_by_table_feed_and_hour(store: TickStore) -> None:
+    store.append("ticks_full", ticks(range(30)), feed="desk")
+    store.append("ticks_full", ticks(range(3), hour="20250902_1100"), feed="desk")
+    store.append("ticks_ltp", _ltp(ticks(range(6))), feed="desk")
+    store.flush()
+    covered = [(held.table, held.feed, held.hour, held.rows) for held in store.coverage()]
+    assert covered == [
+        ("ticks_full", "desk", HOUR, 30),
+        ("ticks_full", "desk", "20250902_1100", 3),
+        ("ticks_ltp", "desk", HOUR, 6),
+    ]
+    assert (store.coverage()[0].first_ns, store.coverage()[0].last_ns) == (TEN, TEN + 9_000_000)
+
+
+def test_the_missions_check_of_the_last_hour_runs_as_written(store: TickStore, clock: ManualClock) -> None:
+    check = "SELECT count(*) FROM ticks_full WHERE timestamp > dateadd('h', -1, now()); -- Zerodha"
+    assert one_value(store, check) == 0
+    store.append("ticks_full", ticks(range(3000)), feed="desk")
+    store.flush()
+    assert one_value(store, check) == 3000
+    clock.set(TEN + 3600 * 10**9 + 499 * 10**6)
+    assert one_value(store, check) == 1500
+    clock.advance(3600)
+    assert one_value(store, check) == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "count", "then"),
+    [
+        ("s", -90, datetime(2025, 9, 2, 4, 29, 30)),  # noqa: DTZ001
+        ("m", 5, datetime(2025, 9, 2, 4, 36)),  # noqa: DTZ001
+        ("h", 1, datetime(2025, 9, 2, 5, 31)),  # noqa: DTZ001
+        ("d", -2, datetime(2025, 8, 31, 4, 31)),  # noqa: DTZ001
+        ("w", 1, datetime(2025, 9, 9, 4, 31)),  # noqa: DTZ001
+        ("M", -1, datetime(2025, 8, 2, 4, 31)),  # noqa: DTZ001
+        ("y", 1, datetime(2026, 9, 2, 4, 31)),  # noqa: DTZ001
+    ],
+)
+def test_dateadd_knows_the_units_of_questdb(store: TickStore, unit: str, count: int, then: datetime) -> None:
+    assert one_value(store, f"SELECT dateadd('{unit}', {count}, now())") == then
+
+
+def test_wrong_sql_is_refused_naming_the_place(store: TickStore) -> None:
+    with pytest.raises(QueryError, match=r"line 2, column 3: .*symbl") as caught:
+        store.query("SELECT last_price,\n  symbl FROM ticks_full")
+    assert (caught.value.line, caught.value.column) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1; SELECT 2",
+        "",
+        "DROP VIEW ticks_full",
+        "COPY (SELECT 1) TO 'out.csv'",
+        "SELECT * FROM nothing",
+        "SELEKT 1",
+        "SELECT CAST(feed AS INT) FROM (SELECT 'x' AS feed)",
+    ],
+)
+def test_what_is_no_single_valid_select_is_refused(store: TickStore, sql: str) -> None:
+    with pytest.raises(QueryError, match="the query cannot be run"):
+        list(store.query(sql))
+
+
+def test_rows_that_cannot_be_kept_are_refused_naming_the_offender(store: TickStore) -> None:
+    with pytest.raises(StoreError, match="unknown table 'tick'"):
+        store.append("tick", ticks([0]), feed="desk")
+    with pytest.raises(StoreError, match="ticks_ltp has no column 'volume'"):
+        store.append("ticks_ltp", ticks([0]), feed="desk")
+    with pytest.raises(StoreError, match="need the column 'symbol'"):
+        store.append("ticks_full", {name: v for name, v in ticks([0]).items() if name != "symbol"}, feed="desk")
+    with pytest.raises(StoreError, match="'last_price' has 1 values for 2 rows"):
+        store.append("ticks_full", {**ticks([0, 1]), "last_price": np.array([1.0])}, feed="desk")
+    with pytest.raises(StoreError, match="cannot be appended together"):
+        both = zip(ticks([0]).items(), ticks([0], hour="20250902_1100").items(), strict=True)
+        store.append("ticks_full", {name: np.append(one, other) for (name, one), (_, other) in both}, feed="desk")
+
+
+def test_no_rows_are_no_trouble(store: TickStore) -> None:
+    store.append("ticks_full", ticks([]), feed="desk")
+    store.flush()
+    assert store.coverage() == []
+
+
+def _ltp(columns: dict[str, Any]) -> dict[str, Any]:
+    return {name: values for name, values in columns.items() if name != "volume"}
