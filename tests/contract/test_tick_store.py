@@ -238,9 +238,10 @@ def test_rows_that_cannot_be_kept_are_refused_naming_the_offender(store: TickSto
         store.append("ticks_full", {name: v for name, v in ticks([0]).items() if name != "symbol"}, feed="desk")
     with pytest.raises(StoreError, match="'last_price' has 1 values for 2 rows"):
         store.append("ticks_full", {**ticks([0, 1]), "last_price": np.array([1.0])}, feed="desk")
+    next_hour = ticks([0], hour="20250902_1100")
+    both = {name: np.append(values, next_hour[name]) for name, values in ticks([0]).items()}
     with pytest.raises(StoreError, match="cannot be appended together"):
-        both = zip(ticks([0]).items(), ticks([0], hour="20250902_1100").items(), strict=True)
-        store.append("ticks_full", {name: np.append(one, other) for (name, one), (_, other) in both}, feed="desk")
+        store.append("ticks_full", both, feed="desk")
 
 
 def test_no_rows_are_no_trouble(store: TickStore) -> None:

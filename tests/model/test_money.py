@@ -13,7 +13,9 @@ from muhurat.model.money import plain_rupees, to_paise, to_rupees
     ("rupees", "paise"),
     [("338.15", 33815), (338.15, 33815), (Decimal("0.29"), 29), (0.29, 29), ("0.005", 1), ("-0.005", -1), ("0", 0)],
 )
-def test_rupees_become_whole_paise_with_a_half_rounded_away_from_zero(rupees: Decimal | float | str, paise: int) -> None:
+def test_rupees_become_whole_paise_with_a_half_rounded_away_from_zero(
+    rupees: Decimal | float | str, paise: int
+) -> None:
     assert to_paise(rupees) == paise
 
 

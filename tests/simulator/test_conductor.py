@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -203,7 +204,7 @@ async def test_idle_time_moves_in_small_steps(tmp_path: Path) -> None:
     await conductor.advance_to(START + NS_PER_S)
 
     steps = sorted(seen)
-    widest = max(after - before for before, after in zip(steps, steps[1:], strict=False))
+    widest = max(after - before for before, after in pairwise(steps))
     assert widest <= NS_PER_S // 2
 
 

@@ -19,7 +19,7 @@ TEN = ist_ns(date(2025, 9, 2), time(10, 0))
 
 
 def ticks(numbers: Iterable[int], *, hour: str = HOUR, price: float = 100.0, **more: Any) -> dict[str, NDArray[Any]]:
-    """The rows with these numbers: number `n` is packet `n % 3` of record `n // 3`, received `n // 3` ms into the hour."""
+    """The rows with these numbers: `n` is packet `n % 3` of record `n // 3`, received `n // 3` ms into the hour."""
     number = np.array(list(numbers), np.int64)
     record, packet = number // 3, number % 3
     start_ns = ist_ns(date(int(hour[:4]), int(hour[4:6]), int(hour[6:8])), time(int(hour[9:11])))

@@ -55,7 +55,10 @@ def test_the_current_week_is_the_next_expiry_from_the_day_on() -> None:
         row("SENSEX25SEPFUT", date(2025, 9, 25), "0", InstrumentType.FUTURE),
     ]
 
-    assert {each.symbol for each in current_week(dump, date(2025, 9, 4))} == {"SENSEX2590480500CE", "SENSEX2590480500PE"}
+    assert {each.symbol for each in current_week(dump, date(2025, 9, 4))} == {
+        "SENSEX2590480500CE",
+        "SENSEX2590480500PE",
+    }
     assert {each.symbol for each in current_week(dump, date(2025, 9, 5))} == {"SENSEX2591180500CE"}
     assert current_week(dump, date(2025, 9, 12)) == ()
 

@@ -110,10 +110,8 @@ class DecodeService:
         return bool(records)
 
     def finish(self) -> None:
-        """Keep everything decoded; raises `StoreError` when the store cannot."""
-        self._store.flush()
-        self._reader.save()
-        self._waiting_rows, self._waiting_since = 0, None
+        """Keep and show everything decoded; raises `StoreError` when the store cannot."""
+        self._keep()
         self._live.publish(now=True)
 
     def report(self, heartbeat: Heartbeat, *, now: bool = False) -> None:
@@ -173,10 +171,16 @@ class DecodeService:
         waited_s = self._clock.monotonic() - self._waiting_since
         return waited_s >= self._settings.flush_s or self._waiting_rows >= self._settings.flush_rows
 
+    def _keep(self) -> None:
+        """Make the rows durable and only then the place behind them."""
+        self._store.flush()
+        self._reader.save()
+        self._waiting_rows, self._waiting_since = 0, None
+
     def _flush(self) -> None:
-        """Keep what was decoded and then the place; when the store cannot for now, say so and try again later."""
+        """Keep what is due; when the store cannot for now, say so and try again later."""
         try:
-            self.finish()
+            self._keep()
         except StoreError as error:
             if error.permanent:
                 raise

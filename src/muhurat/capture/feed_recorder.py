@@ -29,7 +29,8 @@ _LATE_NS: Final = 60 * NS_PER_S
 _LOST_CONNECTION: Final = frozenset(
     {ConnectionKind.DISCONNECTED, ConnectionKind.STALE, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE}
 )
-_SETTLED: Final = frozenset({ConnectionKind.SUBSCRIBED, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE})
+_SETTLED: Final = frozenset({ConnectionKind.CONNECTED, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE})
+_STATES: Final = {ConnectionKind.SUBSCRIBED: "connected", ConnectionKind.RESUMED: "connected"}
 
 
 def packets_by_header(payload: bytes) -> int:
@@ -62,11 +63,12 @@ class FeedRecorder:
         """`failed` is told of what no retry can mend."""
         self.plan = plan
         self.settled = asyncio.Event()
-        self.state = "connecting"
+        self.state, self.why = "connecting", ""
         self.messages = self.packets = self.bytes = self.connections = 0
         self.last_frame_ns = self.last_data_ns = 0
         self.gaps: list[dict[str, Any]] = []
         self.trouble = ""
+        self.repaired: dict[str, Any] | None = None
         self.backlog = Backlog(plan.buffer_bytes)
         self.writer: JournalWriter | None = None
         self._clock = clock
@@ -77,6 +79,7 @@ class FeedRecorder:
         self._connection = 0
         self._gap: tuple[int, str] | None = None
         self._file: Path | None = None
+        self._stopping = False
         self._log = get_logger(__name__).bind(feed=plan.name)
 
     @property
@@ -87,13 +90,7 @@ class FeedRecorder:
     def open(self) -> None:
         """Take over the journal; a disk that refuses is tried again, a feed that another process writes raises."""
         now_ns = self._clock.now_ns()
-        try:
-            self.writer = JournalWriter(self.plan.journal, self.plan.name, self._clock)
-        except AppendFailed as error:
-            self._in_trouble(error)
-            return
-        if self.writer.recovery and self.writer.recovery.repaired:
-            self._log.warning("the journal was repaired", **self.writer.recovery.report())
+        self._open_writer()
         past = recorded_on(hour_name(now_ns)[_DAY], self.plan.journal, self.plan.name, self.plan.count_packets)
         self._go_on_from(past, now_ns)
 
@@ -138,14 +135,18 @@ class FeedRecorder:
         if left:
             self.backlog.add(left)
 
+    def expect_end(self) -> None:
+        """The connection is about to be closed on purpose: its end is no gap."""
+        self._stopping = True
+
     def finish(self) -> None:
         """Write everything that can be written, close the journal. A gap that is open ends with the recording."""
-        self.state = "closed"
-        if self._gap:
-            self._end_gap(self._within_hours(self._clock.now_ns()))
+        now_ns, closes_ns = self._clock.now_ns(), self.plan.closes_ns
+        self._end_gap(now_ns if closes_ns is None else min(now_ns, closes_ns))
         self.flush()
-        while self.backlog and self._drain():
+        while self.writer and self.backlog and self._drain():
             pass
+        self.state = "closed"
         if self._retry:
             self._retry.cancel()
         if self.backlog:
@@ -153,49 +154,56 @@ class FeedRecorder:
         if self.writer:
             self.writer.close()
 
+    def _open_writer(self) -> None:
+        try:
+            self.writer = JournalWriter(self.plan.journal, self.plan.name, self._clock)
+        except AppendFailed as error:
+            self._in_trouble(error)
+            return
+        if self.writer.recovery and self.writer.recovery.repaired:
+            self.repaired = self.writer.recovery.report()
+            self._log.warning("the journal was repaired", repair=self.repaired)
+
     def _go_on_from(self, past: RecordedToday, now_ns: int) -> None:
         self.messages, self.packets, self.bytes = past.messages, past.packets, past.bytes
         self.connections, self.gaps = past.connections, list(past.gaps)
-        last_ns = self.writer.last_ts_ns if self.writer else 0
-        opens_ns, closes_ns = self.plan.opens_ns, self.plan.closes_ns
-        if closes_ns is not None and now_ns >= closes_ns:
-            return
-        if last_ns and hour_name(last_ns)[_DAY] == hour_name(now_ns)[_DAY] and last_ns <= now_ns:
-            self.last_frame_ns = last_ns
-            self._gap = (max(last_ns, past.gap_end_ns), "the recorder was down")
+        self.last_frame_ns = self.last_data_ns = past.last_ts_ns
+        opens_ns = self.plan.opens_ns
+        if past.last_ts_ns:
+            self._begin_gap(max(past.last_ts_ns, past.gap_end_ns), "the recorder was down")
         elif opens_ns is not None and now_ns > opens_ns + _LATE_NS:
-            self._gap = (opens_ns, "the recorder was down")
+            self._begin_gap(opens_ns, "the recorder was down")
 
     def _follow(self, event: ConnectionEvent) -> None:
-        self.state = event.kind.value
+        self.state, self.why = _STATES.get(event.kind, event.kind.value), event.reason
         if event.kind is ConnectionKind.CONNECTED:
             self.connections += 1
             self._connection = connection_flags(event.connection)
         if event.kind in _SETTLED:
             self.settled.set()
-        if event.kind in _LOST_CONNECTION and self._gap is None:
-            self._begin_gap(event)
+        if event.kind in _LOST_CONNECTION:
+            since_ns = self.last_data_ns if event.kind is ConnectionKind.STALE else self.last_frame_ns
+            late = self.plan.opens_ns is not None and event.at_ns > self.plan.opens_ns + _LATE_NS
+            self._begin_gap(since_ns or (event.at_ns if late else 0), f"{event.kind.value} {event.reason}".rstrip())
 
-    def _begin_gap(self, event: ConnectionEvent) -> None:
-        """From the last frame on, or from the last data where frames came without any; none before the feed's hours."""
-        from_ns = self.last_data_ns if event.kind is ConnectionKind.STALE else self.last_frame_ns
-        opens_ns = self.plan.opens_ns
-        if not from_ns and opens_ns is not None:
-            from_ns = max(opens_ns, 0) if event.at_ns > opens_ns + _LATE_NS else 0
-        if from_ns:
-            self._gap = (from_ns, f"{event.kind.value}: {event.reason}" if event.reason else event.kind.value)
+    def _begin_gap(self, since_ns: int, reason: str) -> None:
+        """From now on records are missing, since `since_ns` at the earliest; outside the feed's hours none are."""
+        if self._gap or self._stopping or not since_ns:
+            return
+        if self.plan.closes_ns is not None and self._clock.now_ns() >= self.plan.closes_ns:
+            return
+        self._gap = (max(since_ns, self.plan.opens_ns or 0), reason)
 
     def _end_gap(self, now_ns: int) -> None:
         if self._gap is None:
             return
         (from_ns, reason), self._gap = self._gap, None
-        entry = gap_entry(from_ns, max(now_ns, from_ns), reason)
+        if now_ns <= from_ns:
+            return
+        entry = gap_entry(from_ns, now_ns, reason)
         self.gaps.append(entry)
         self._note(entry)
         self._log.warning("gap", **{key: entry[key] for key in ("from", "to", "seconds", "reason")})
-
-    def _within_hours(self, now_ns: int) -> int:
-        return now_ns if self.plan.closes_ns is None else min(now_ns, self.plan.closes_ns)
 
     def _note(self, entry: dict[str, Any]) -> None:
         self._keep(Note(entry, self._clock.now_ns()))
@@ -248,7 +256,7 @@ class FeedRecorder:
         if self.writer is None:
             self._reopen()
         if self.writer is None:
-            return
+            return  # and comes back, or has failed for good
         if self.backlog and not self._drain():
             return
         if self.backlog:
@@ -259,7 +267,7 @@ class FeedRecorder:
 
     def _reopen(self) -> None:
         try:
-            self.open()
+            self._open_writer()
         except MuhuratError as error:
             self._failed(error)
 

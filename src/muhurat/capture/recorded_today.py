@@ -24,6 +24,7 @@ class RecordedToday:
     packets: int = 0
     bytes: int = 0
     connections: int = 0
+    last_ts_ns: int = 0
     gaps: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -46,11 +47,12 @@ def _count_records(paths: HourPaths, found: RecordedToday, count_packets: Callab
     data = open_bytes(paths.bin)
     rows = IndexRows(paths.idx)
     while batch := rows.peek(_BATCH):
-        for offset, _, _, _, length, flags in batch:
+        for offset, ts_ns, _, _, length, flags in batch:
             start = offset + HEADER.size
             if flags & CONTROL or start + length > len(data):
                 continue
             found.messages += 1
+            found.last_ts_ns = max(found.last_ts_ns, ts_ns)
             found.bytes += length
             found.packets += count_packets(data[start : start + min(length, _FIRST_BYTES)])
         rows.skip(len(batch))

@@ -61,7 +61,7 @@ def command(
         raise UsageError(f"the day from {begin} until {end} is no day", hint="choose --until after --at, within a day")
     options = SimOptions(begin.date(), seed, candles, journal, rate_limits)
     plan = Plan(
-        venues=tuple(names or VENUES),
+        venues=tuple(dict.fromkeys(names or VENUES)),
         options=options,
         start_ns=to_ns(begin),
         until_ns=to_ns(end),

@@ -105,8 +105,8 @@ class Conductor:
         self._draw_line()
         self._fire()
         while (now_ns := self.page.now_ns) < instant_ns:
-            self._choose_pace(now_ns, instant_ns)
-            await self._step_towards(self._next_due(instant_ns))
+            quiet_until_ns = self._choose_pace(now_ns, instant_ns)
+            await self._step_towards(self._next_due(quiet_until_ns))
         await self._settle()
 
     def _next_due(self, limit_ns: int) -> int:
@@ -160,13 +160,16 @@ class Conductor:
             if due_ns is not None and due_ns <= now_ns:
                 source.send(now_ns)
 
-    def _choose_pace(self, now_ns: int, limit_ns: int) -> None:
+    def _choose_pace(self, now_ns: int, limit_ns: int) -> int:
+        """Go fast through a quiet stretch; returns how far that may go, at most to `limit_ns`."""
         active = (source.active_ns(now_ns) for source in self._sources)
         busy_ns = min((instant_ns for instant_ns in active if instant_ns is not None), default=limit_ns)
-        pace = self.speed * QUIET_FACTOR if busy_ns - now_ns > QUIET_NS else self.speed
+        quiet = busy_ns - now_ns > QUIET_NS
+        pace = self.speed * QUIET_FACTOR if quiet else self.speed
         if pace != self._pace:
             self._pace = pace
             self._draw_line()
+        return min(busy_ns, limit_ns) if quiet else limit_ns
 
     def _draw_line(self) -> None:
         self._line_at, self._line_from_ns = self.monotonic(), self.page.now_ns

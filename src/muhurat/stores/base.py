@@ -104,9 +104,10 @@ class TickStore(Protocol):
     def append(self, table: str, columns: Mapping[str, NDArray[Any]], *, feed: str) -> None:
         """Take rows of one journal hour and feed; they are kept for good once `flush` has returned.
 
-        The arrays are the store's from then on. Within a feed `seq` identifies a row: one that is already there is replaced, never doubled. Columns that are
-        not given are null, as are NaN prices and zero times. Raises `StoreError` for an unknown table or column, for
-        a missing one that no row can do without, and when another process appends to the feed.
+        The arrays are the store's from then on. Within a feed `seq` identifies a row: one that is already there is
+        replaced, never doubled. Columns that are not given are null, as are NaN prices and zero times. Raises
+        `StoreError` for an unknown table or column, for a missing one that no row can do without, and when another
+        process appends to the feed.
         """
 
     def flush(self) -> None:

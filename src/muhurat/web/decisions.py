@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ Line = dict[str, Any]
 
 @dataclass(slots=True)
 class Decisions:
-    """What the trader decided on one day, by kind; `follow` reads what was added since."""
+    """What the trader decided on one day, by kind; `follow` reads what was added since.
+
+    `state` and `state_why` are what risk said last; `damaged` counts lines that are no JSON object with a kind.
+    """
 
     path: Path
     session: Line = field(default_factory=dict)
@@ -24,20 +28,27 @@ class Decisions:
     fills: list[Line] = field(default_factory=list)
     trades: list[Line] = field(default_factory=list)
     state: str = "ACTIVE"
+    state_why: str = ""
     ended: bool = False
+    damaged: int = 0
+    _inode: int = 0
     _offset: int = 0
 
     def follow(self) -> bool:
-        """Take in complete lines that were added; tells whether there were any."""
+        """Take in complete lines that were added; tells whether there were any. A file begun anew is read anew."""
         try:
             with self.path.open("rb") as file:
+                now = os.fstat(file.fileno())
+                if now.st_size < self._offset or (self._inode and now.st_ino != self._inode):
+                    self._forget()
+                self._inode = now.st_ino
                 file.seek(self._offset)
                 fresh = file.read()
         except FileNotFoundError:
             return False
         whole = fresh[: fresh.rfind(b"\n") + 1]
         for line in whole.splitlines():
-            self._take(msgspec.json.decode(line))
+            self._take(line)
         self._offset += len(whole)
         return bool(whole)
 
@@ -51,8 +62,18 @@ class Decisions:
         """The entry fill of the position that is open, if one is."""
         return self.fills[-1] if self.fills and self.fills[-1]["action"] == "BUY" else None
 
-    def _take(self, line: Line) -> None:
-        match line["kind"]:
+    def _forget(self) -> None:
+        fresh = Decisions(self.path)
+        for part in fields(self):
+            setattr(self, part.name, getattr(fresh, part.name))
+
+    def _take(self, text: bytes) -> None:
+        try:
+            line: Line = msgspec.json.decode(text, type=dict[str, Any])
+        except msgspec.DecodeError:
+            self.damaged += 1
+            return
+        match line.get("kind"):
             case "session":
                 self.session = line
             case "bar":
@@ -68,8 +89,10 @@ class Decisions:
             case "trade":
                 self.trades.append(line)
             case "risk":
-                self.state = str(line["state"])
+                self.state, self.state_why = str(line["state"]), str(line["reason"])
             case "session_end":
                 self.ended = True
+            case None:
+                self.damaged += 1
             case _:
                 pass  # orders, exits and watch lists are in the log for the report and for --explain

@@ -1,32 +1,74 @@
-"""Numbers and times as an Indian desk reads them."""
+"""Numbers, times and names as an Indian desk reads them."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from muhurat.clock import ist
 
 NOTHING: Final = "–"
+_MINUS: Final = "−"
+
+
+class RuleWords(NamedTuple):
+    """How one of the strategy's rules is told: what its value is, its unit, and how the limit binds it."""
+
+    what: str
+    unit: str = ""
+    limit: str = ""
+
+
+_RULES: Final = {
+    "bars": RuleWords("bars of history", "", "≥"),
+    "candle": RuleWords("candle, close − open", "pt"),
+    "trend": RuleWords("short − long average", "pt"),
+    "tightness": RuleWords("averages apart", "pt", "≤"),
+    "proximity": RuleWords("bar to short average", "pt", "<"),
+    "signal_strength": RuleWords("signal strength", "", "≥"),
+    "last_entry_time": RuleWords("bar closes at", "", "≤"),
+    "closed_this_bar": RuleWords("position closed in this bar"),
+    "option_data": RuleWords("premium", "₹"),
+    "premium_history": RuleWords("bars of the premium", "", "≥"),
+    "premium_deviation": RuleWords("premium's averages apart", "₹", "≤"),
+    "ema20_stop": RuleWords("close − long average", "pt"),
+    "take_profit": RuleWords("distance to long average", "pt", ">"),
+    "crossover": RuleWords("short − long average", "pt"),
+    "time": RuleWords("bars held", "", "≥"),
+    "premium_stop": RuleWords("premium, stop", "₹", "≤"),
+    "premium_target": RuleWords("premium, target", "₹", "≥"),
+}
+
+
+def rule_words(name: str) -> RuleWords:
+    """The words for a rule; one that is not known is called by its own name."""
+    return _RULES.get(name, RuleWords(plain(name)))
 
 
 def rupees(amount: float | None, *, sign: bool = False) -> str:
     """`₹1,23,456.50` with Indian grouping; a sign always when asked for; null is a dash, never 0."""
     if amount is None:
         return NOTHING
-    whole, _, paise = f"{abs(amount):.2f}".partition(".")
-    mark = "-" if amount < 0 else "+" if sign else ""
-    return f"{mark}₹{_grouped(whole)}.{paise}"
+    return f"{_sign_of(round(amount, 2), always=sign)}₹{_grouped(f'{abs(amount):.2f}')}"
 
 
-def points(value: float | None) -> str:
-    """Index points or a premium with two decimals."""
-    return NOTHING if value is None else f"{value:,.2f}"
+def points(value: float | None, *, sign: bool = False) -> str:
+    """Index points with two decimals."""
+    if value is None:
+        return NOTHING
+    return f"{_sign_of(round(value, 2), always=sign)}{_grouped(f'{abs(value):.2f}')}"
 
 
-def quantity(units: int, lot: int) -> str:
-    """`40 (2 lots)`."""
-    lots = units // lot if lot else 0
-    return f"{units} ({lots} lot{'' if lots == 1 else 's'})"
+def percent(share: float | None, *, sign: bool = False) -> str:
+    """A share of one as `−0.44 %`."""
+    return NOTHING if share is None else f"{points(100 * share, sign=sign)} %"
+
+
+def quantity(units: int, lot: int | None = None) -> str:
+    """`40 (2 lots)`; only the units where the lot is not known."""
+    if not lot:
+        return _grouped(str(units))
+    lots = units // lot
+    return f"{_grouped(str(units))} ({lots} lot{'' if lots == 1 else 's'})"
 
 
 def count(number: int | None) -> str:
@@ -34,10 +76,17 @@ def count(number: int | None) -> str:
     return NOTHING if number is None else _grouped(str(number))
 
 
+def number_of(number: int, word: str) -> str:
+    """`1 alert`, `3 alerts`."""
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
-    """`2 h 14 m`, `3 m 5 s`, `7 s`."""
+    """`2 h 14 m`, `3 m 5 s`, `7 s`; of days only the days and hours."""
     left = max(0, round(seconds))
-    hours, minutes, secs = left // 3600, left % 3600 // 60, left % 60
+    days, hours, minutes, secs = left // 86_400, left % 86_400 // 3600, left % 3600 // 60, left % 60
+    if days:
+        return f"{days} d {hours} h"
     if hours:
         return f"{hours} h {minutes} m"
     return f"{minutes} m {secs} s" if minutes else f"{secs} s"
@@ -50,10 +99,25 @@ def clock(instant_ns: int | None, *, seconds: bool = True) -> str:
     return f"{ist(instant_ns):%H:%M:%S}" if seconds else f"{ist(instant_ns):%H:%M}"
 
 
+def plain(name: str) -> str:
+    """A name of the program as words: `max_trades` is `max trades`, `refused:size` is `refused: size`."""
+    return name.replace("_", " ").replace(":", ": ")
+
+
+def contract(line: dict[str, Any]) -> str:
+    """`80500 PE` of a signal or a trade."""
+    return f"{line['strike']:g} {line['side']}" if "strike" in line and "side" in line else str(line.get("symbol", ""))
+
+
+def _sign_of(value: float, *, always: bool) -> str:
+    return _MINUS if value < 0 else "+" if always and value > 0 else ""
+
+
 def _grouped(digits: str) -> str:
-    head, tail = digits[:-3], digits[-3:]
+    whole, dot, decimals = digits.partition(".")
+    head, tail = whole[:-3], whole[-3:]
     parts: list[str] = []
     while head:
         parts.insert(0, head[-2:])
         head = head[:-2]
-    return ",".join([*parts, tail])
+    return ",".join([*parts, tail]) + dot + decimals

@@ -382,7 +382,7 @@ async def test_a_client_that_never_answers_is_left_behind_until_it_does(
     monkeypatch.setattr(ticker_module, "ANSWER_LIMIT_S", 0.05)
     transport, mute = await ws_connect(Mute, kite.socket_url, enable_auto_pong=False)
     transport.send(WSMsgType.TEXT, json.dumps({"a": "subscribe", "v": [CALL]}))
-    await mute.asked.wait()
+    await mute.served.wait()
     await kite.conductor.advance_to(second(3))
     assert kite.conductor.now_ns == second(3)
     assert kite.simulation.stats()["left_behind"] == 1
@@ -405,14 +405,15 @@ class Mute(WSListener):
     """Answers no ping until it is told to."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
+        self.served = asyncio.Event()
         self.answering = False
         self.last_asked = b""
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type is WSMsgType.BINARY:
+            self.served.set()
         if frame.msg_type is WSMsgType.PING:
             self.last_asked = frame.get_payload_as_bytes()
-            self.asked.set()
             if self.answering:
                 transport.send_pong(self.last_asked)
 

@@ -83,7 +83,8 @@ class TickSql:
         connection.execute(_MACROS)
         connection.execute(self._now())
         for table in TABLES.values():
-            connection.execute(_view(table, self._files(table)))
+            wanted = table.name in sql.lower()
+            connection.execute(_view(table, self._files(table) if wanted else []))
         if re.search(rf"{NAMED_VIEW}|{UNIVERSE}", sql, re.IGNORECASE):
             connection.register(UNIVERSE, universe_rows(self._universe))
             connection.execute(named_view())
@@ -108,7 +109,7 @@ def _view(table: Table, files: Sequence[Path]) -> str:
     if not files:
         return f"CREATE TEMP VIEW {table.name} AS {declared}"
     names = ", ".join(_quoted(str(file)) for file in files)
-    kept = f"SELECT * FROM read_parquet([{names}], hive_partitioning = false, union_by_name = false)"
+    kept = f"SELECT * FROM read_parquet([{names}], hive_partitioning = false, union_by_name = true)"
     return f"CREATE TEMP VIEW {table.name} AS {declared} UNION ALL BY NAME {kept}"
 
 

@@ -112,9 +112,8 @@ class _Layout:
         segments = buffer[first + 5 : first + count * stride : stride]
         raw = words.take(self.price_words, 0)
         prices = self._prices(raw, segments)
-        if self.has_depth and np.count_nonzero(raw) < raw.size:
-            empty = (words[16::3] | words[17::3] | words[18::3]) == 0
-            prices[-11:-1][empty] = np.nan
+        if self.has_depth and np.count_nonzero(raw[-10:]) < 10 * count:
+            _blank_empty_levels(prices[-11:-1], counts[-20:-10], counts[-10:])
         return dict(zip(self.names, (*prices, *counts.astype(np.int64)), strict=True))
 
     def _prices(self, raw: NDArray[np.uint32], segments: bytes) -> NDArray[np.float64]:
@@ -144,6 +143,12 @@ def _net_change(last: NDArray[np.float64], close: NDArray[np.float64], out: NDAr
     else:
         np.divide(out, close, out, where=close != 0)
         out[close == 0] = 0.0
+
+
+def _blank_empty_levels(prices: NDArray[Any], quantities: NDArray[Any], orders: NDArray[Any]) -> None:
+    at = np.flatnonzero(prices == 0.0)
+    empty = at[(quantities.ravel()[at] | orders.ravel()[at]) == 0]
+    prices.ravel()[empty] = np.nan
 
 
 _LAYOUTS: Final = {

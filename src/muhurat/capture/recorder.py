@@ -1,0 +1,200 @@
+"""The recorder service: one process that owns the streams and writes every byte of every feed to its journal.
+
+Heavy libraries have no place in this process: it is to stay within 70 MB and a hundredth of a core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from muhurat.capture.feed_recorder import FeedPlan, FeedRecorder, packets_by_header
+from muhurat.capture.universe_watch import UniverseWatch
+from muhurat.clock import NS_PER_S, Clock, ist
+from muhurat.errors import MuhuratError
+from muhurat.heartbeat import Heartbeat
+from muhurat.log import get_logger
+from muhurat.venues.base import StreamClient
+
+__all__ = ["FeedPlan", "Recorder", "packets_by_header", "run"]
+
+_REPORT_EVERY_S: Final = 1.0
+_LOG_EVERY: Final = 30
+_SETTLE_S: Final = 5.0
+_GOODBYE_S: Final = 3.0
+_GAPS_SHOWN: Final = 50
+
+
+async def run(
+    plans: Sequence[FeedPlan],
+    streams: Mapping[str, StreamClient],
+    clock: Clock,
+    heartbeat: Heartbeat,
+    stop: asyncio.Event,
+) -> None:
+    """Record the feeds, each by the stream of its name, until `stop` is set; then close the journals in order.
+
+    Raises `MuhuratError` for what no retry can mend, as another process that writes the same feed.
+    """
+    await Recorder(plans, streams, clock, heartbeat).run(stop)
+
+
+class Recorder:
+    """Several feeds in one event loop."""
+
+    def __init__(
+        self, plans: Sequence[FeedPlan], streams: Mapping[str, StreamClient], clock: Clock, heartbeat: Heartbeat
+    ) -> None:
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._streams = {plan.name: streams[plan.name] for plan in plans}
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._feeds = {plan.name: _Feed(FeedRecorder(plan, clock, self._fail), plan) for plan in plans}
+        self._log = get_logger(__name__)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """See the module's `run`."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._unexpected)
+        tasks: list[asyncio.Task[Any]] = []
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            self._open()
+            tasks += [asyncio.create_task(self._record(name)) for name in self._feeds]
+            tasks += [asyncio.create_task(self._report())]
+            awaited: list[asyncio.Future[Any]] = [self._failure, stopping, *tasks]
+            done, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done:
+                ended.result()
+        finally:
+            stopping.cancel()
+            await self._say_goodbye(tasks)
+            for feed in self._feeds.values():
+                feed.recorder.finish()
+            self._beat(now=True)
+            self._log_counts()
+
+    def _open(self) -> None:
+        for name, feed in self._feeds.items():
+            feed.recorder.open()
+            self._look(name)
+        self._log.info(f"Recorder started with {len(self._feeds)} feeds")
+
+    async def _record(self, name: str) -> None:
+        await self._streams[name].run(self._feeds[name].recorder)
+        raise MuhuratError(f"the stream of {name} ended by itself")
+
+    async def _report(self) -> None:
+        """Once a second of real time: look for new instruments, tell the gauges."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_S):
+                for feed in self._feeds.values():
+                    await feed.recorder.settled.wait()
+        self._beat(now=True)
+        self._heartbeat.ready()
+        turns = 0
+        while True:
+            await asyncio.sleep(_REPORT_EVERY_S)
+            turns += 1
+            for name in self._feeds:
+                self._look(name)
+            self._beat()
+            if turns % _LOG_EVERY == 0:
+                self._log_counts()
+
+    def _look(self, name: str) -> None:
+        feed = self._feeds[name]
+        tokens = feed.watch.look(ist(self._clock.now_ns()).date())
+        if tokens is not None:
+            self._streams[name].set_instruments(tokens, feed.recorder.plan.mode)
+
+    def _beat(self, *, now: bool = False) -> None:
+        now_ns = self._clock.now_ns()
+        facts = {name: feed.facts(now_ns) for name, feed in self._feeds.items()}
+        with suppress(OSError):  # a full disk must not end the recording; the journal's own trouble is shown
+            self._heartbeat.beat(self._detail(), now=now, feeds=facts)
+
+    def _detail(self) -> str:
+        """A sentence for the heartbeat: what is wrong, else how much has come."""
+        wrong = [text for name, feed in self._feeds.items() if (text := feed.wrong(name))]
+        if wrong:
+            return "; ".join(wrong)
+        packets = sum(feed.recorder.packets for feed in self._feeds.values())
+        return f"{packets:,} packets of {len(self._feeds)} feed{'' if len(self._feeds) == 1 else 's'}"
+
+    def _log_counts(self) -> None:
+        for name, feed in self._feeds.items():
+            counted = feed.recorder
+            self._log.info(f"Processed {counted.packets} packets, {counted.bytes} bytes", feed=name)
+
+    async def _say_goodbye(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        for name, stream in self._streams.items():
+            self._feeds[name].recorder.expect_end()
+            stream.close()
+        if tasks:
+            await asyncio.wait(tasks[: len(self._streams)], timeout=_GOODBYE_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error in a callback would otherwise be a line in a log and a recorder that is only half alive."""
+        loop.default_exception_handler(context)
+        self._fail(context.get("exception") or MuhuratError(str(context.get("message"))))
+
+
+class _Feed:
+    """A feed's recorder, the watch over its instruments, and its rate since the last look."""
+
+    def __init__(self, recorder: FeedRecorder, plan: FeedPlan) -> None:
+        self.recorder = recorder
+        self.watch = UniverseWatch(plan.universe, plan.name)
+        self._looked = (0, 0)
+
+    def facts(self, now_ns: int) -> dict[str, Any]:
+        """The gauges of a feed; instants are desk time, `rate` packets per desk second."""
+        recorder, writer = self.recorder, self.recorder.writer
+        return {
+            "state": recorder.state,
+            "rate": self._rate(now_ns),
+            "messages": recorder.messages,
+            "packets": recorder.packets,
+            "bytes": recorder.bytes,
+            "last_data_ns": recorder.last_data_ns,
+            "last_data_age_s": round((now_ns - recorder.last_data_ns) / NS_PER_S, 3) if recorder.last_data_ns else None,
+            "gaps": len(recorder.gaps),
+            "gap_since_ns": recorder.gap_since_ns,
+            "gap_list": recorder.gaps[-_GAPS_SHOWN:],
+            "reconnects": max(0, recorder.connections - 1),
+            "instruments": self.watch.instruments,
+            "missing": self.watch.missing,
+            "problem": self.watch.problem,
+            "file": writer.path.name if writer and writer.path else None,
+            "buffered_records": recorder.backlog.records,
+            "buffered_bytes": recorder.backlog.bytes,
+            "dropped_records": recorder.backlog.dropped_records,
+            "disk_error": recorder.trouble,
+            "sync_error": str(writer.sync_error) if writer and writer.sync_error else "",
+            "repaired": recorder.repaired,
+            "clock_doubt": writer.doubtful if writer else 0,
+        }
+
+    def wrong(self, name: str) -> str:
+        """What a person should know first; empty while all is well."""
+        recorder = self.recorder
+        if recorder.trouble:
+            return f"{recorder.trouble}: {recorder.backlog.records:,} records wait in memory"
+        if recorder.state in ("refused", "unreachable", "disconnected", "stale"):
+            return f"{name} {recorder.state}: {recorder.why}" if recorder.why else f"{name} {recorder.state}"
+        return f"{name}: {self.watch.problem}" if self.watch.problem else ""
+
+    def _rate(self, now_ns: int) -> float:
+        (then_ns, packets), self._looked = self._looked, (now_ns, self.recorder.packets)
+        passed_s = (now_ns - then_ns) / NS_PER_S
+        return round((self.recorder.packets - packets) / passed_s, 1) if then_ns and passed_s > 0 else 0.0
