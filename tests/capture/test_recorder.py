@@ -270,6 +270,27 @@ async def test_a_recorder_that_starts_in_time_records_no_gap(tmp_path: Path) -> 
     assert desk.gaps() == []
 
 
+async def test_a_restart_before_the_feeds_hour_is_a_gap_too_since_records_were_being_kept(tmp_path: Path) -> None:
+    opens_ns = NINE + 600 * NS_PER_S
+    async with recording(Desk(tmp_path, NINE, opens_ns=opens_ns)) as first:
+        first.send(frame(1))
+    async with recording(Desk(tmp_path, NINE + 5 * NS_PER_S, opens_ns=opens_ns)) as second:
+        second.send(frame(2))
+
+    assert [gap["seconds"] for gap in second.gaps()] == [5.0]
+
+
+async def test_a_gap_ends_with_the_feeds_hours_at_the_latest(tmp_path: Path) -> None:
+    async with recording(Desk(tmp_path, NINE, closes_ns=NINE + 60 * NS_PER_S)) as desk:
+        desk.send(frame(1))
+        desk.stream.tell(ConnectionKind.DISCONNECTED, "drop")
+        desk.clock.advance(100)
+        desk.stream.connect()
+        desk.send(frame(2))
+
+    assert [gap["seconds"] for gap in desk.gaps()] == [60.0]
+
+
 async def test_after_the_feeds_hours_a_lost_connection_is_no_gap(tmp_path: Path) -> None:
     async with recording(Desk(tmp_path, NINE, closes_ns=NINE + NS_PER_S)) as desk:
         desk.send(frame(1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.trading.tables import BAR_NS, DAY, EVE, INDEX, at, candle_day, of_kin
 
 STRIKES = range(79_000, 81_100, 100)
 SEEDS = st.integers(0, 10_000)
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def walk(chance: random.Random, day: Any, spot: float) -> list[Bar]:
@@ -112,6 +112,8 @@ EAGER = Parameters(
     premium_deviation_threshold=500.0,
 )
 
+BIG = Limits(paper_capital=Decimal(4_000_000))
+
 
 @FEW
 @given(
@@ -124,8 +126,8 @@ EAGER = Parameters(
 def test_on_any_day_limits_hold_and_the_money_adds_up(
     seed: int, check: Any, most_trades: int, most_loss: int, last_entry: str
 ) -> None:
-    parameters = replace(EAGER, premium_check=check, last_entry_time=datetime.strptime(last_entry, "%H:%M").time())
-    limits = Limits(paper_capital=Decimal(4_000_000), max_trades_per_day=most_trades, max_daily_loss=Decimal(most_loss))
+    parameters = replace(EAGER, premium_check=check, last_entry_time=time.fromisoformat(last_entry))
+    limits = replace(BIG, max_trades_per_day=most_trades, max_daily_loss=Decimal(most_loss))
 
     lines = run(seed, parameters, limits)
 

@@ -31,20 +31,24 @@ READER: Final = "decode"
 
 _RECORDS_AT_ONCE: Final = 256
 _PAUSE_S: Final = 0.1
+_PATIENCE_BEHIND: Final = 5
 _REPORT_EVERY_S: Final = 0.5
 _MINUTE_NS: Final = 60 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """Which journal to follow and where to show it; rows are kept after `flush_s` real seconds or `flush_rows`."""
+    """Which journal to follow and where to show it.
+
+    Rows are kept after `flush_s` real seconds, five times as many while the service has a backlog, or `flush_rows`.
+    """
 
     journal: Path
     feed: str
     universe: Path
     live: Path
     flush_s: float = 1.0
-    flush_rows: int = 500_000
+    flush_rows: int = 2_000_000
 
 
 def run(
@@ -63,7 +67,7 @@ def run(
         service = DecodeService(settings, decode, store, clock, reader)
         heartbeat.ready()
         while not stop.is_set():
-            if not service.step() or not reader.wait(0.0):
+            if not service.step():
                 stop.wait(_PAUSE_S)
             service.report(heartbeat)
         while service.step():
@@ -91,12 +95,13 @@ class DecodeService:
         self._lag_ns = 0
         self._waiting_rows = 0
         self._waiting_since: float | None = None
+        self._behind = False
         self._trouble = ""
         self._reported_at = float("-inf")
         self._log = get_logger(__name__)
 
     def step(self) -> bool:
-        """Keep what is due and decode the next records; tells whether there were any."""
+        """Keep what is due and decode the next records; tells whether still more are there already."""
         if self._due():
             self._flush()
         if self._trouble:
@@ -107,7 +112,8 @@ class DecodeService:
         else:
             self._lag_ns = 0
         self._live.publish()
-        return bool(records)
+        self._behind = bool(records) and self._reader.wait(0.0)
+        return self._behind
 
     def finish(self) -> None:
         """Keep and show everything decoded; raises `StoreError` when the store cannot."""
@@ -169,7 +175,8 @@ class DecodeService:
         if self._waiting_since is None:
             return False
         waited_s = self._clock.monotonic() - self._waiting_since
-        return waited_s >= self._settings.flush_s or self._waiting_rows >= self._settings.flush_rows
+        patience_s = self._settings.flush_s * (_PATIENCE_BEHIND if self._behind else 1)
+        return waited_s >= patience_s or self._waiting_rows >= self._settings.flush_rows
 
     def _keep(self) -> None:
         """Make the rows durable and only then the place behind them."""

@@ -101,8 +101,7 @@ class FeedRecorder:
         flags = self._connection
         if packets:
             self.last_data_ns = now_ns
-            if self._gap:
-                self._end_gap(now_ns)
+            if self._gap and self._end_gap(now_ns):
                 flags |= AFTER_GAP
         self.last_frame_ns = now_ns
         self.messages += 1
@@ -141,8 +140,7 @@ class FeedRecorder:
 
     def finish(self) -> None:
         """Write everything that can be written, close the journal. A gap that is open ends with the recording."""
-        now_ns, closes_ns = self._clock.now_ns(), self.plan.closes_ns
-        self._end_gap(now_ns if closes_ns is None else min(now_ns, closes_ns))
+        self._end_gap(self._clock.now_ns())
         self.flush()
         while self.writer and self.backlog and self._drain():
             pass
@@ -168,11 +166,8 @@ class FeedRecorder:
         self.messages, self.packets, self.bytes = past.messages, past.packets, past.bytes
         self.connections, self.gaps = past.connections, list(past.gaps)
         self.last_frame_ns = self.last_data_ns = past.last_ts_ns
-        opens_ns = self.plan.opens_ns
-        if past.last_ts_ns:
-            self._begin_gap(max(past.last_ts_ns, past.gap_end_ns), "the recorder was down")
-        elif opens_ns is not None and now_ns > opens_ns + _LATE_NS:
-            self._begin_gap(opens_ns, "the recorder was down")
+        since_ns = max(past.last_ts_ns, past.gap_end_ns) if past.last_ts_ns else self._missed_since(now_ns)
+        self._begin_gap(since_ns, "the recorder was down")
 
     def _follow(self, event: ConnectionEvent) -> None:
         self.state, self.why = _STATES.get(event.kind, event.kind.value), event.reason
@@ -183,27 +178,32 @@ class FeedRecorder:
             self.settled.set()
         if event.kind in _LOST_CONNECTION:
             since_ns = self.last_data_ns if event.kind is ConnectionKind.STALE else self.last_frame_ns
-            late = self.plan.opens_ns is not None and event.at_ns > self.plan.opens_ns + _LATE_NS
-            self._begin_gap(since_ns or (event.at_ns if late else 0), f"{event.kind.value} {event.reason}".rstrip())
+            self._begin_gap(since_ns or self._missed_since(event.at_ns), f"{event.kind.value} {event.reason}".rstrip())
+
+    def _missed_since(self, now_ns: int) -> int:
+        """Since when records should have come on a day that has none yet; 0 while it is early."""
+        opens_ns = self.plan.opens_ns
+        return opens_ns if opens_ns is not None and now_ns > opens_ns + _LATE_NS else 0
 
     def _begin_gap(self, since_ns: int, reason: str) -> None:
-        """From now on records are missing, since `since_ns` at the earliest; outside the feed's hours none are."""
-        if self._gap or self._stopping or not since_ns:
-            return
-        if self.plan.closes_ns is not None and self._clock.now_ns() >= self.plan.closes_ns:
-            return
-        self._gap = (max(since_ns, self.plan.opens_ns or 0), reason)
+        """Since then records may be missing; after the feed's hours none are."""
+        after_hours = self.plan.closes_ns is not None and self._clock.now_ns() >= self.plan.closes_ns
+        if self._gap is None and since_ns and not self._stopping and not after_hours:
+            self._gap = (since_ns, reason)
 
-    def _end_gap(self, now_ns: int) -> None:
+    def _end_gap(self, now_ns: int) -> bool:
+        """Data flow again, or the recording ends; tells whether there was a gap within the feed's hours."""
         if self._gap is None:
-            return
+            return False
         (from_ns, reason), self._gap = self._gap, None
-        if now_ns <= from_ns:
-            return
-        entry = gap_entry(from_ns, now_ns, reason)
+        to_ns = now_ns if self.plan.closes_ns is None else min(now_ns, self.plan.closes_ns)
+        if to_ns <= from_ns:
+            return False
+        entry = gap_entry(from_ns, to_ns, reason)
         self.gaps.append(entry)
         self._note(entry)
         self._log.warning("gap", **{key: entry[key] for key in ("from", "to", "seconds", "reason")})
+        return True
 
     def _note(self, entry: dict[str, Any]) -> None:
         self._keep(Note(entry, self._clock.now_ns()))

@@ -1,4 +1,4 @@
-"""Write a recorded journal again, elsewhere, at its own pace or at once: whoever follows there lives through the day."""
+"""Write a recorded journal again, elsewhere, at its own pace or at once: followers there live through the day."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from muhurat.capture.journal.format import Record, hours_of
+from muhurat.capture.journal.format import HourPaths, Record, hours_of
 from muhurat.capture.journal.hour_reader import Entry
-from muhurat.capture.journal.offline import HourPaths, read_entries
+from muhurat.capture.journal.offline import read_entries
 from muhurat.capture.journal.writer import JournalWriter, Message
 from muhurat.clock import Clock
 from muhurat.errors import JournalError

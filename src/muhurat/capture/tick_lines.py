@@ -1,4 +1,4 @@
-"""The ticks of a journal as plain rows, one by one: for people, scripts and comparisons; the tick store has the fast way."""
+"""The ticks of a journal as plain rows, one by one, for people and scripts; the tick store has the fast way."""
 
 from __future__ import annotations
 

@@ -20,8 +20,20 @@ def run(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None) -> None:
 
 
 @app.command()
-def decode(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None) -> None:
-    """Follow the desk's journals into the tick store, until SIGTERM."""
+def decode(
+    feed: str | None = typer.Option(None, metavar="NAME", help="Which feed's journal; default: the desk's only feed."),
+    desk: DeskOption = DEFAULT_DESK,
+    overlay: OverlayOption = None,
+) -> None:
+    """Follow a feed's journal into the tick store, until SIGTERM."""
     from muhurat import app as parts
 
-    parts.run_decode(parts.open_desk(desk, overlay or []))
+    parts.run_decode(parts.open_desk(desk, overlay or []), feed)
+
+
+@app.command()
+def universe(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None) -> None:
+    """Choose today's instruments of every feed from the venue's dump, and write the universe files."""
+    from muhurat import app as parts
+
+    parts.prepare_universe(parts.open_desk(desk, overlay or []))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from muhurat.cli.options import DEFAULT_DESK, DeskOption, JsonOption, OverlayOption
@@ -14,14 +12,10 @@ def command(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, json
 
     Exit code 0 when all is well, 1 when something the desk needs is missing, 2 when the file itself is wrong.
     """
-    from muhurat import app
+    from muhurat.cli.desk_check import check
     from muhurat.cli.output import print_rows
 
-    findings = app.check(desk, _paths(overlay))
+    findings = check(desk, overlay or [])
     print_rows([finding.row() for finding in findings], as_json=json, title=None if json else f"check of {desk}")
     if any(finding.verdict == "wrong" for finding in findings):
         raise typer.Exit(1)
-
-
-def _paths(overlay: list[Path] | None) -> list[Path]:
-    return list(overlay or [])

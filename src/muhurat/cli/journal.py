@@ -104,9 +104,7 @@ def replay(
     from muhurat.clock import clock_from_environment
 
     if speed is not None and speed <= 0:
-        raise UsageError(
-            f"--speed {speed:g} is no speed", hint="60 plays an hour in a minute; leave it out for at once"
-        )
+        raise UsageError(f"--speed {speed:g} is no speed", hint="60 plays an hour in a minute")
     done = play(journal_files(path), into, clock_from_environment(), speed)
     print_record({"into": str(into), "records": done.records, "bytes": done.bytes}, as_json=json)
 

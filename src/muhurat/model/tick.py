@@ -8,9 +8,9 @@ NaN for prices and 0 for the times named in `TIMES_S`; stores write both as null
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +18,7 @@ TIMES_S: Final = frozenset({"last_trade_time", "exchange_timestamp"})
 """Columns in whole seconds since 1970 (UTC), in which 0 means that there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class TickGroup:
+class TickGroup(msgspec.Struct, frozen=True, eq=False):
     """Packets of one layout in one message: `columns[name][i]` belongs to packet `packet_index[i]` of the message."""
 
     table: str
@@ -30,8 +29,7 @@ class TickGroup:
         return len(self.packet_index)
 
 
-@dataclass(frozen=True, slots=True)
-class TickBatch:
+class TickBatch(msgspec.Struct, frozen=True, eq=False):
     """All packets of one message.
 
     `packets` counts the complete ones, of known and of unknown layout; `unknown` counts the latter by their length;
@@ -41,7 +39,7 @@ class TickBatch:
 
     packets: int
     groups: tuple[TickGroup, ...]
-    unknown: Mapping[int, int] = field(default_factory=dict)
+    unknown: Mapping[int, int] = msgspec.field(default_factory=dict)
     truncated: bool = False
     excess_bytes: int = 0
     names: tuple[str, ...] = ()

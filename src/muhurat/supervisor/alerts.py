@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from muhurat.clock import Clock, ist
 from muhurat.log import get_logger
+from muhurat.supervisor import jsonlines
 
 Level = Literal["warning", "critical"]
 
+_FILE: Final = "alerts.jsonl"
+
 
 class Alerts:
-    """Appends alerts; an alert equal to the last one is counted in the log only."""
+    """Appends alerts; one that says the same as the last goes to the log only."""
 
     def __init__(self, run_dir: Path, clock: Clock) -> None:
-        self._path = run_dir / "alerts.jsonl"
+        self._path = run_dir / _FILE
         self._clock = clock
         self._last = ""
         self._log = get_logger("alerts")
@@ -27,20 +29,13 @@ class Alerts:
             return
         self._last = what
         at = ist(self._clock.now_ns()).isoformat(timespec="seconds")
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"at": at, "level": level, "what": what, "hint": hint}) + "\n")
+        jsonlines.append(self._path, {"at": at, "level": level, "what": what, "hint": hint})
+
+    def trim(self) -> None:
+        """Forget the oldest."""
+        jsonlines.trim(self._path)
 
 
 def read_alerts(run_dir: Path, newest: int = 100) -> list[dict[str, Any]]:
     """The newest alerts, oldest first; a line cut by a crash is left out."""
-    try:
-        lines = (run_dir / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    found = []
-    for line in lines[-newest:]:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+    return jsonlines.read(run_dir / _FILE, newest)

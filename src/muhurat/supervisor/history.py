@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from muhurat.supervisor import jsonlines
+
+_FILE: Final = "history.jsonl"
 
 
 class History:
     """Appends every step of every service."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._path = run_dir / "history.jsonl"
+        self._path = run_dir / _FILE
 
     def note(self, at_ns: int, service: str, state: str, detail: str) -> None:
-        line = json.dumps({"at_ns": at_ns, "service": service, "state": state, "detail": detail})
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        jsonlines.append(self._path, {"at_ns": at_ns, "service": service, "state": state, "detail": detail})
+
+    def trim(self) -> None:
+        """Forget the oldest steps."""
+        jsonlines.trim(self._path)
 
 
 def read_history(run_dir: Path) -> list[dict[str, Any]]:
-    """All steps, oldest first; a line cut by a crash is left out."""
-    try:
-        lines = (run_dir / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    steps = []
-    for line in lines:
-        try:
-            steps.append(json.loads(line))
-        except ValueError:
-            continue
-    return steps
+    """The newest steps, oldest first; a line cut by a crash is left out."""
+    return jsonlines.read(run_dir / _FILE)

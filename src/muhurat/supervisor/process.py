@@ -1,212 +1,262 @@
-"""One service's process: spawned in its own session under a lock it inherits, adopted by the next supervisor.
+"""One service's processes: spawned in a session of their own under a lock they inherit, found again by whoever is next.
 
-The lock file `<run_dir>/<service>.lock` is open in the service and whatever it spawns; it stays locked exactly as long
-as one of them lives, whoever started them. Beside it, `<service>.pid.json` says who: pid and the kernel's start time of
-that pid together name a process for good.
+In the run directory a service has `<service>.lock`, open in the service and in what it spawns, and locked exactly as
+long as one of them lives; its first byte is a newline once the service has said that it is ready. Beside it,
+`<service>.pid.json` says who: pid and the kernel's start time of that pid together name a process for good. A supervisor
+that is killed before it could write that file leaves a process that the next one finds by its lock.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
+import errno
 import os
 import select
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-import psutil
+import msgspec
 
 from muhurat.errors import MuhuratError
 from muhurat.heartbeat import READY_FD
+from muhurat.log import get_logger
+from muhurat.supervisor import lock
+from muhurat.supervisor.kernel import Seen, boot_id, everyone, look
 from muhurat.supervisor.spec import ServiceSpec
+
+_STARTED: Final = b"."
+_READY: Final = b"\n"
+_LONGEST_OUTPUT: Final = 10_000_000
+_HOPELESS: Final = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOEXEC, errno.EISDIR})
+
+
+class StillRuns(MuhuratError):
+    """A process of the service holds its lock, so no second one may start."""
+
+    permanent = False
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who runs: pid, the kernel's start time of that pid (clock ticks since boot), and what it was started as."""
+    """Who runs: pid, the kernel's start time of that pid (clock ticks since that boot), and what it was started as."""
 
     pid: int
     start_ticks: int
+    boot: str
     fingerprint: str
     since_ns: int
 
 
 class ServiceProcess:
-    """A living service, our child or an adopted one."""
+    """A service's main process, our child or an adopted one."""
 
-    def __init__(
-        self, spec: ServiceSpec, identity: Identity, child: subprocess.Popen[bytes] | None, ready: int
-    ) -> None:
-        self.spec = spec
+    def __init__(self, identity: Identity, pidfd: int, lock_path: Path, child: subprocess.Popen[bytes] | None) -> None:
         self.identity = identity
-        self.adopted = child is None
+        self._pidfd = pidfd
+        self._lock_path = lock_path
         self._child = child
-        self._ready = ready
-        self._pidfd = os.pidfd_open(identity.pid) if child is None else -1
 
     @property
     def pid(self) -> int:
         return self.identity.pid
 
     def said_ready(self) -> bool:
-        """Whether the service wrote its newline; an adopted one said it to our predecessor."""
-        if self._ready < 0:
-            return True
-        with suppress(BlockingIOError):
-            if os.read(self._ready, 1):
-                self._close_ready()
-                return True
-        return False
+        """Whether the service has said, to us or to our predecessor, that it does its work."""
+        return self._lock_path.read_bytes()[:1] == _READY
 
     def ended(self) -> bool:
-        """Whether the main process is gone (its group may not be)."""
-        if self._child is not None:
-            return self._child.poll() is not None
-        return bool(select.select([self._pidfd], [], [], 0)[0])
+        """Whether the main process is gone; others of the service may live on."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(0))
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code, negative for a signal; None while running and for an adopted process."""
-        return self._child.returncode if self._child is not None else None
+        """The exit code, negative for a signal; None while running and for an adopted process.
 
-    def ask(self, number: signal.Signals) -> None:
-        """Send a signal to every process of the service."""
-        signal_group(self.pid, number)
-
-    def memory_mb(self) -> float:
-        """Resident memory of the service and its descendants."""
-        try:
-            main = psutil.Process(self.pid)
-            return sum(part.memory_info().rss for part in (main, *main.children(recursive=True))) / 2**20
-        except psutil.Error:
-            return 0.0
+        The process stays a zombie until `close`: so its number cannot be given to another one while what it left
+        behind is still being ended by that number.
+        """
+        if self._child is None:
+            return None
+        told = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if told is None:
+            return None
+        return told.si_status if told.si_code == os.CLD_EXITED else -told.si_status
 
     def close(self) -> None:
-        """Let go of the file descriptors; the process must have ended."""
-        self._close_ready()
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
-            self._pidfd = -1
-
-    def _close_ready(self) -> None:
-        if self._ready >= 0:
-            os.close(self._ready)
-            self._ready = -1
+        """Let go of a process that has ended."""
+        if self._child is not None:
+            self._child.poll()
+        os.close(self._pidfd)
 
 
-def spawn(spec: ServiceSpec, run_dir: Path, logs_dir: Path, now_ns: int) -> ServiceProcess:
-    """Start the service; raises `MuhuratError` when its command cannot be run or another copy holds its lock."""
-    lock = _take_lock(spec.name, run_dir)
-    readable, writable = os.pipe()
-    os.set_blocking(readable, False)
-    environment = {**os.environ, **spec.environment, READY_FD: str(writable)}
-    output = os.open(logs_dir / f"{spec.name}_output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-    try:
-        child = subprocess.Popen(
-            spec.command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=environment,
-            pass_fds=(lock, writable),
-            start_new_session=True,
-        )
-    except OSError as error:
-        os.close(readable)
-        raise MuhuratError(f"{spec.name}: cannot run {spec.command[0]!r}: {error}", hint="check the command") from error
-    finally:
-        for fd in (lock, writable, output):
-            os.close(fd)
-    identity = Identity(child.pid, _start_ticks(child.pid) or 0, spec.fingerprint(), now_ns)
-    _identity_path(spec.name, run_dir).write_text(json.dumps(asdict(identity)))
-    return ServiceProcess(spec, identity, child, readable)
+class Launcher:
+    """Starts services, finds those that run, and signals all that belongs to one."""
+
+    def __init__(self, run_dir: Path, logs_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._logs_dir = logs_dir
+
+    def spawn(self, spec: ServiceSpec, now_ns: int) -> ServiceProcess:
+        """Start the service; raises `StillRuns`, or `MuhuratError` when its command cannot be run."""
+        try:
+            child = self._popen(spec)
+            pidfd = os.pidfd_open(child.pid)
+        except OSError as error:
+            what = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+            raise MuhuratError(
+                f"{spec.name}: cannot be started: {what}",
+                permanent=error.errno in _HOPELESS,
+                hint="check its command, and run_dir and logs_dir of the desk file",
+            ) from error
+        seen = look(child.pid)
+        identity = Identity(child.pid, seen.start_ticks if seen else 0, boot_id(), spec.fingerprint(), now_ns)
+        self._record(spec.name, identity)
+        return ServiceProcess(identity, pidfd, lock_path(spec.name, self._run_dir), child)
+
+    def find(self, name: str) -> ServiceProcess | None:
+        """The service's main process that an earlier supervisor left running."""
+        identity = identify(name, self._run_dir)
+        if identity is None:
+            return None
+        try:
+            pidfd = os.pidfd_open(identity.pid)
+        except ProcessLookupError:
+            return None
+        if not is_alive(identity):  # asked again: between the first answer and now its number may have changed hands
+            os.close(pidfd)
+            return None
+        return ServiceProcess(identity, pidfd, lock_path(name, self._run_dir), None)
+
+    def remains(self, name: str, process: ServiceProcess | None) -> bool:
+        """Whether anything of the service lives: its lock is held, or its session is not empty."""
+        if lock_is_held(name, self._run_dir):
+            return True
+        identity = process.identity if process else recorded(name, self._run_dir)
+        return identity is not None and any(True for _ in _session(identity))
+
+    def signal(self, name: str, process: ServiceProcess | None, number: signal.Signals) -> None:
+        """Signal everything of the service once: its group, others of its session, and who else holds its lock."""
+        identity = process.identity if process else recorded(name, self._run_dir)
+        group = identity.pid if identity is not None and _is_its_number(identity) else 0
+        if group:
+            _send(-group, number)
+        others = set(lock.holders(lock_path(name, self._run_dir)))
+        if identity is not None:
+            others |= {seen.pid for seen in _session(identity)}
+        for pid in others:
+            seen = look(pid)
+            if seen is not None and not (group and seen.group == group):
+                _send(pid, number)
+
+    def _popen(self, spec: ServiceSpec) -> subprocess.Popen[bytes]:
+        with ExitStack() as stack:
+            held = lock.take(lock_path(spec.name, self._run_dir))
+            if held is None:
+                raise StillRuns(f"{spec.name}: another copy of it still runs", hint="it is being ended first")
+            stack.callback(os.close, held)
+            os.pwrite(held, _STARTED, 0)
+            ready = os.dup(held)
+            stack.callback(os.close, ready)
+            output = os.open(self._output(spec.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            stack.callback(os.close, output)
+            _identity_path(spec.name, self._run_dir).unlink(missing_ok=True)
+            defaults = {"PYTHONFAULTHANDLER": "1"}  # a service that hangs is ended by SIGABRT, and leaves its stack
+            return subprocess.Popen(
+                spec.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**defaults, **os.environ, **spec.environment, READY_FD: str(ready)},
+                pass_fds=(held, ready),
+                start_new_session=True,
+            )
+
+    def _output(self, name: str) -> Path:
+        path = self._logs_dir / f"{name}_output.log"
+        with suppress(FileNotFoundError):
+            if path.stat().st_size > _LONGEST_OUTPUT:
+                path.replace(path.with_suffix(".log.1"))
+        return path
+
+    def _record(self, name: str, identity: Identity) -> None:
+        """Write who runs, whole or not at all; on a full disk the next supervisor goes by the lock alone."""
+        path = _identity_path(name, self._run_dir)
+        fresh = path.with_suffix(".new")
+        try:
+            fresh.write_bytes(msgspec.json.encode(identity))
+            fresh.replace(path)
+        except OSError as error:
+            get_logger("supervisor").warning("pid file not written", service=name, why=error.strerror)
 
 
-def find(spec: ServiceSpec, run_dir: Path) -> ServiceProcess | None:
-    """The process of this service that an earlier supervisor left running, if it is still the one on record."""
-    identity = recorded(spec.name, run_dir)
-    if identity is None or _start_ticks(identity.pid) != identity.start_ticks:
-        return None
-    try:
-        return ServiceProcess(spec, identity, None, -1)
-    except ProcessLookupError:
-        return None
+def lock_path(name: str, run_dir: Path) -> Path:
+    """The lock of a service, or of the supervisor itself."""
+    return run_dir / f"{name}.lock"
+
+
+def lock_is_held(name: str, run_dir: Path) -> bool:
+    """Whether any process that inherited the service's lock still lives."""
+    return lock.is_held(lock_path(name, run_dir))
+
+
+def names(run_dir: Path) -> set[str]:
+    """Every service that ever ran in this run directory."""
+    stems = {path.name.removesuffix(".lock") for path in run_dir.glob("*.lock")}
+    return stems | {path.name.removesuffix(".pid.json") for path in run_dir.glob("*.pid.json")}
 
 
 def recorded(name: str, run_dir: Path) -> Identity | None:
-    """What the identity file of a service says, alive or not."""
+    """Who the identity file of a service names, alive or not; None when it is from before the machine's last start."""
     try:
-        return Identity(**json.loads(_identity_path(name, run_dir).read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+        identity = msgspec.json.decode(_identity_path(name, run_dir).read_bytes(), type=Identity)
+    except (FileNotFoundError, msgspec.DecodeError):
         return None
+    return identity if identity.boot == boot_id() else None
 
 
 def is_alive(identity: Identity) -> bool:
     """Whether that very process lives, and not another that got its number."""
-    return identity.start_ticks != 0 and _start_ticks(identity.pid) == identity.start_ticks
+    seen = look(identity.pid)
+    return seen is not None and seen.alive and seen.start_ticks == identity.start_ticks
 
 
-def lock_is_held(name: str, run_dir: Path) -> bool:
-    """Whether any process of the service, orphans included, still lives."""
-    path = run_dir / f"{name}.lock"
-    if not path.exists():
-        return False
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+def identify(name: str, run_dir: Path) -> Identity | None:
+    """The living main process: the one on record, else the session leader that holds the lock (fingerprint unknown)."""
+    identity = recorded(name, run_dir)
+    if identity is not None and is_alive(identity):
+        return identity
+    if lock_is_held(name, run_dir):
+        for pid in lock.holders(lock_path(name, run_dir)):
+            seen = look(pid)
+            if seen is not None and seen.alive and seen.session == pid:
+                return Identity(pid, seen.start_ticks, boot_id(), "", 0)
+    return None
 
 
-def holders(name: str, run_dir: Path) -> Iterator[psutil.Process]:
-    """Processes that have the service's lock file open: the service, its descendants, its orphans."""
-    try:
-        wanted = (run_dir / f"{name}.lock").stat()
-    except FileNotFoundError:
-        return
-    for process in psutil.process_iter():
-        with suppress(OSError):
-            for entry in os.scandir(f"/proc/{process.pid}/fd"):
-                with suppress(OSError):
-                    found = entry.stat()
-                    if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino) and process.pid != os.getpid():
-                        yield process
-                        break
+def _session(identity: Identity) -> Iterator[Seen]:
+    """The living processes of the session that a service leads or led."""
+    if _is_its_number(identity):
+        yield from (seen for seen in everyone() if seen.alive and seen.session == identity.pid)
 
 
-def signal_group(pid: int, number: signal.Signals) -> None:
-    """Signal the process group that a service leads; nothing happens when it is gone."""
+def _is_its_number(identity: Identity) -> bool:
+    """Whether the pid is not somebody else's by now; the kernel keeps it back while its session has a member."""
+    seen = look(identity.pid)
+    return seen is None or seen.start_ticks == identity.start_ticks
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    """Signal a process, or a group when negative; a stopped one is woken, so that it can follow."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
-
-
-def _take_lock(name: str, run_dir: Path) -> int:
-    fd = os.open(run_dir / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise MuhuratError(
-            f"{name}: another copy of it still runs", permanent=False, hint="it is being ended; the next try follows"
-        ) from None
-    return fd
+        os.kill(pid, number)
+        os.kill(pid, signal.SIGCONT)
 
 
 def _identity_path(name: str, run_dir: Path) -> Path:
     return run_dir / f"{name}.pid.json"
-
-
-def _start_ticks(pid: int) -> int | None:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    after_name = stat[stat.rindex(")") + 2 :].split()
-    return None if after_name[0] in "ZX" else int(after_name[19])

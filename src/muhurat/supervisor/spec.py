@@ -23,7 +23,7 @@ class Window(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionWindow:
-    """Hours told by a calendar: from the earliest of `starts` to the latest of `stops`, and `linger_s` longer.
+    """Hours told by a calendar: from `lead_s` before the earliest of `starts` to `linger_s` after the latest of `stops`.
 
     An edge is text that the calendar understands: `09:05`, `open-10m`, `close+5m`.
     """
@@ -31,6 +31,7 @@ class SessionWindow:
     calendar: Calendar
     starts: tuple[str, ...]
     stops: tuple[str, ...]
+    lead_s: int = 0
     linger_s: int = 0
 
     def edges(self, day: date) -> tuple[int, int] | None:
@@ -38,12 +39,17 @@ class SessionWindow:
         if session is None:
             return None
         first = min(at(session, edge) for edge in self.starts)
-        return first, max(at(session, edge) for edge in self.stops) + self.linger_s * NS_PER_S
+        return first - self.lead_s * NS_PER_S, max(at(session, edge) for edge in self.stops) + self.linger_s * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait and how often to try again; real seconds."""
+    """How long to wait and how often to try again; real seconds.
+
+    A service has `start_s` to say that it is ready and `stop_s` to end. It is tried again after `first_delay_s`, then
+    twice as long each time up to `longest_delay_s`, until it has run for `healthy_after_s`; more than `burst` failures
+    of any cause within `burst_window_s` end the trying. One that has spoken and then says nothing for `silent_s` hangs.
+    """
 
     start_s: float = 60
     stop_s: float = 15
@@ -57,7 +63,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """One service: `command` runs in a session of its own; without a window it runs all day, every day."""
+    """One service: `command` runs in a session of its own; without a window it runs all day, every day.
+
+    `stays` says that it must run until it is told to end: exit code 0 inside its window is a failure then, too.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -65,6 +74,7 @@ class ServiceSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     patience: Patience = Patience()
     memory_limit_mb: int = 2048
+    stays: bool = False
 
     def fingerprint(self) -> str:
         """Changes when a running process of this service would no longer be what the desk asks for."""

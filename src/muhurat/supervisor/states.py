@@ -24,11 +24,11 @@ ALLOWED: Final[dict[State, frozenset[State]]] = {
     State.STARTING: frozenset({State.RUNNING, State.BACKOFF, State.STOPPING, State.FATAL, State.FINISHED}),
     State.RUNNING: frozenset({State.BACKOFF, State.STOPPING, State.FATAL, State.FINISHED}),
     State.BACKOFF: frozenset({State.STARTING, State.STOPPED, State.WAITING, State.FATAL}),
-    State.STOPPING: frozenset({State.STOPPED, State.WAITING, State.BACKOFF, State.FATAL}),
+    State.STOPPING: frozenset({State.STOPPED, State.WAITING, State.BACKOFF, State.FATAL, State.FINISHED}),
     State.STOPPED: frozenset({State.STARTING, State.WAITING}),
     State.FINISHED: frozenset({State.STARTING, State.WAITING, State.STOPPED}),
     State.FATAL: frozenset({State.STARTING, State.STOPPED, State.WAITING}),
 }
 
 ALIVE: Final = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
-"""States in which there is a process."""
+"""States in which there is a process, or what a process left behind."""

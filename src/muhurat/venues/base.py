@@ -113,7 +113,8 @@ class Level:
 class Quote:
     """A snapshot on request. Prices are rupees (index points); `at_ns` is the venue's time, 0 when it gave none.
 
-    `lower_limit` and `upper_limit` are the day's price band, None where the venue gives none (indices).
+    `lower_limit` and `upper_limit` are the day's price band, None where the venue gives none (indices). `modelled` is a
+    rehearsal's: a simulator says that it made the price up; no real venue sends it.
     """
 
     key: str
@@ -130,6 +131,7 @@ class Quote:
     upper_limit: Decimal | None = None
     bids: tuple[Level, ...] = ()
     asks: tuple[Level, ...] = ()
+    modelled: bool = False
 
 
 class Quotes(Protocol):

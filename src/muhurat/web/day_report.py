@@ -40,8 +40,7 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
         "modelled": any(trade["modelled"] for trade in trades) or any(bar["modelled"] for bar in seen.bars),
         "jobs": [],
         "services": [
-            {"name": row["name"], "state": row["state"], "restarts": row["restarts"]}
-            for row in shot.status["services"]
+            {"name": row["name"], "state": row["state"], "restarts": row["restarts"]} for row in shot.status["services"]
         ],
         "alerts": [{key: alert[key] for key in ("at", "level", "what", "hint")} for alert in shot.status["alerts"]],
         "checks": _checks(told, seen),

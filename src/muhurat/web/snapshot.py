@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from muhurat.calendars.calendar import Calendar
+from muhurat.calendars.session import Session
 from muhurat.clock import NS_PER_S, Clock, ist
 from muhurat.errors import CalendarError
 from muhurat.heartbeat import read_heartbeats
 from muhurat.supervisor.history import read_history
-from muhurat.web.decisions import Decisions
+from muhurat.web.decisions import Decisions, Line
 from muhurat.web.status import desk_status
 from muhurat.web.wording import clock as clock_text
 from muhurat.web.wording import duration
 
-HEALTHY_STATES: Final = frozenset({"running", "waiting", "finished", "starting"})
 STALE_S: Final = 7.0
 """How old a feed's last data may be inside the session: desk seconds, but never under half a real second."""
+
+SILENT_S: Final = 5.0
+"""How long a running service may say nothing; real seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,84 +36,138 @@ class Place:
     data_dir: Path
     calendar: Calendar
 
-    def decisions_path(self, day: Any) -> Path:
+    def decisions_path(self, day: date) -> Path:
         return self.data_dir / "trading" / f"{day:%Y%m%d}" / "decisions.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A service's last word: its sentence, when it said it (desk time), and for how many real seconds since nothing."""
+
+    detail: str
+    at_ns: int
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of the desk."""
+    """One moment of the desk. `trader` and `decode` are gauges of today, empty before their services' first word."""
 
     now_ns: int
     speed: float
     session_line: str
-    session: tuple[int, int] | None
-    status: dict[str, Any]
-    trader: dict[str, Any]
-    decode: dict[str, Any]
-    history: list[dict[str, Any]]
-    decisions: Decisions
+    session: Session | None
+    status: Mapping[str, Any]
+    spoken: Mapping[str, Spoken]
+    trader: Mapping[str, Any]
+    decode: Mapping[str, Any]
+    history: list[Line]
+    decisions: Decisions = field(default_factory=lambda: Decisions(Path()))
 
     @property
-    def verdict(self) -> tuple[str, str]:
-        """`("ok" | "degraded" | "down", why)`: the answer to "are we all right?"."""
-        services = self.status["services"]
-        failed = [row["name"] for row in services if row["state"] in ("fatal", "gone")]
-        if self.status["supervisor"] != "running":
-            return "down", "the supervisor does not run; start it with `muhurat up`"
-        if failed:
-            return "down", f"{', '.join(failed)} given up; see its log, then `muhurat start`"
-        shaky = [row["name"] for row in services if row["state"] not in HEALTHY_STATES]
-        if shaky:
-            return "degraded", f"{', '.join(shaky)} not running"
-        stale = [name for name, feed in self.status["feeds"].items() if self.stale_s(feed) is not None]
-        if stale:
-            return "degraded", f"no data on {', '.join(stale)}"
-        return "ok", f"{len(services)} services as they should be"
+    def day(self) -> date:
+        return ist(self.now_ns).date()
 
-    def stale_s(self, feed: dict[str, Any]) -> float | None:
-        """How long a connected feed has been without data, when that is too long inside the session; desk seconds."""
+    @property
+    def in_session(self) -> bool:
+        return self.session is not None and self.session.contains(self.now_ns)
+
+    @property
+    def trading_state(self) -> tuple[str, str]:
+        """What the desk may do and why: the trader's own word, or the last one on file."""
+        if self.trader.get("state"):
+            return str(self.trader["state"]), str(self.trader.get("why") or "")
+        return self.decisions.state, self.decisions.state_why
+
+    @property
+    def alerts(self) -> list[Line]:
+        """Today's alerts, oldest first."""
+        return [alert for alert in self.status["alerts"] if alert["at"][:10] == self.day.isoformat()]
+
+    def silent_s(self, service: str) -> float | None:
+        """How long a service has said nothing when that is too long; real seconds."""
+        word = self.spoken.get(service)
+        return word.silent_s if word is not None and word.silent_s > SILENT_S else None
+
+    def age_s(self, feed: Mapping[str, Any]) -> float | None:
+        """How old a feed's last data was when its recorder last spoke, or is now if that has fallen silent."""
         last = feed.get("last_data_ns")
-        if not last or self.session is None or not self.session[0] < self.now_ns < self.session[1]:
+        return (self._heard_ns() - int(last)) / NS_PER_S if last else None
+
+    def stale_s(self, feed: Mapping[str, Any]) -> float | None:
+        """How long a feed has been without data, when that is too long inside the session; desk seconds."""
+        heard_ns = self._heard_ns()
+        window = (
+            next((each for each in self.session.windows if each.contains(heard_ns)), None) if self.session else None
+        )
+        if window is None:
             return None
-        age_s = (self.now_ns - max(int(last), self.session[0])) / NS_PER_S
+        age_s = (heard_ns - max(int(feed.get("last_data_ns") or 0), window.open_ns)) / NS_PER_S
         return age_s if age_s > max(STALE_S, 0.5 * self.speed) else None
+
+    def _heard_ns(self) -> int:
+        """The instant that the recorder's gauges are of: in a rehearsal a second of real time is minutes."""
+        word = self.spoken.get("recorder")
+        return self.now_ns if word is None or word.silent_s > SILENT_S else min(word.at_ns, self.now_ns)
 
 
 def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
     """Read the desk as it is now; `decisions` is followed, so keep it between calls."""
     now_ns = clock.now_ns()
+    day = ist(now_ns).date()
     decisions.follow()
     heartbeats = read_heartbeats(place.run_dir)
-    line, edges = _session(place.calendar, now_ns)
+    line, session = _session(place.calendar, now_ns)
     return Snapshot(
         now_ns=now_ns,
         speed=clock.speed,
         session_line=line,
-        session=edges,
+        session=session,
         status=desk_status(place.run_dir),
-        trader=heartbeats.get("trader", {}).get("gauges", {}),
-        decode=heartbeats.get("decode", {}).get("gauges", {}),
+        spoken={name: _spoken(word, clock.monotonic()) for name, word in heartbeats.items()},
+        trader=_gauges(heartbeats, "trader", day),
+        decode=_gauges(heartbeats, "decode", day),
         history=read_history(place.run_dir),
         decisions=decisions,
     )
 
 
-def _session(calendar: Calendar, now_ns: int) -> tuple[str, tuple[int, int] | None]:
-    """The session's state with the time to its next edge, and today's edges if it trades."""
+def _spoken(word: Mapping[str, Any], monotonic: float) -> Spoken:
+    return Spoken(str(word["detail"]), int(word["at_ns"]), max(0.0, monotonic - float(word["monotonic"])))
+
+
+def _gauges(heartbeats: Mapping[str, Mapping[str, Any]], service: str, day: date) -> Mapping[str, Any]:
+    """A service's gauges, unless they are another day's."""
+    word = heartbeats.get(service)
+    if word is None or ist(int(word["at_ns"])).date() != day:
+        return {}
+    gauges: Mapping[str, Any] = word["gauges"]
+    return gauges
+
+
+def _session(calendar: Calendar, now_ns: int) -> tuple[str, Session | None]:
+    """The session's state with the time to its next edge, and today's session if there is one."""
+    segment = "F&O" if calendar.segment == "FO" else calendar.segment
     day = ist(now_ns).date()
     try:
         session = calendar.session(day)
-        upcoming = calendar.next_session(day) if session is None or now_ns >= session.close_ns else session
     except CalendarError as error:
-        return f"hours unknown: {error}", None
-    edges = (session.open_ns, session.close_ns) if session else None
-    segment = "F&O" if calendar.segment == "FO" else calendar.segment
-    if session and session.open_ns <= now_ns < session.close_ns:
-        left = duration((session.close_ns - now_ns) / NS_PER_S)
-        return f"{segment} open · closes in {left}", edges
-    if upcoming is session and session is not None:
-        return f"{segment} closed · opens in {duration((session.open_ns - now_ns) / NS_PER_S)}", edges
-    opens = f"{ist(upcoming.open_ns):%a %d %b} {clock_text(upcoming.open_ns, seconds=False)}"
-    why = "" if session else f" ({calendar.why(day)})"
-    return f"{segment} closed{why} · opens {opens}", edges
+        return f"{segment} hours unknown: {error}", None
+    if session is None:
+        return f"{segment} closed ({calendar.why(day)}) · {_next_opening(calendar, day)}", None
+    special = "" if session.kind == "regular" else f" {session.kind} session"
+    for window in session.windows:
+        if now_ns < window.open_ns:
+            return f"{segment}{special} closed · opens in {duration((window.open_ns - now_ns) / NS_PER_S)}", session
+        if now_ns < window.close_ns:
+            return f"{segment}{special} open · closes in {duration((window.close_ns - now_ns) / NS_PER_S)}", session
+    return f"{segment} closed · {_next_opening(calendar, day)}", session
+
+
+def _next_opening(calendar: Calendar, day: date) -> str:
+    """When the next session opens; said so when the calendar does not reach that far."""
+    try:
+        upcoming = calendar.next_session(day)
+    except CalendarError:
+        return "the next opening is not in the calendar"
+    return f"opens {ist(upcoming.open_ns):%a %d %b} {clock_text(upcoming.open_ns, seconds=False)}"

@@ -169,7 +169,9 @@ def _read_control(paths: HourPaths, found: Verification) -> None:
         found.damaged_lines += not entry
         found.closed = entry.get("event") == "closed"
         if entry.get("event") == "gap":
-            found.gaps.append({key: entry[key] for key in ("from", "to", "reason", "feed") if key in entry})
+            found.gaps.append(
+                {key: entry[key] for key in ("from", "to", "seconds", "reason", "records") if key in entry}
+            )
     _check_closed(lines, found)
 
 

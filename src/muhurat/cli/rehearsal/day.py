@@ -51,9 +51,9 @@ class Rehearsal:
             write_desk(self._plan, urls)
             desk = app.open_desk(self._plan.desk_file)
             _write_token(desk, urls)
-            with clock.hold():
-                supervisor = stack.enter_context(_EndedWithUs(self._start_supervisor()))
-                self._wait_for_page(desk, supervisor)
+            supervisor = stack.enter_context(_EndedWithUs(self._start_supervisor()))
+            self._wait_for_page(desk, supervisor)
+            httpx.put(f"{urls['kite']}/_sim/clock", json={"paused": False}, timeout=10).raise_for_status()
             shown = stack.enter_context(progress(self._plan, f"http://{desk.web.listen}"))
             self._watch(desk, clock, (simulator, supervisor), shown)
             shown.finish()
@@ -67,7 +67,7 @@ class Rehearsal:
         arguments = [
             *("sim", "kite", "--at", f"{ist(chosen.begin_ns):%Y-%m-%dT%H:%M}"),
             *("--until", f"{ist(chosen.end_ns):%Y-%m-%dT%H:%M}"),
-            *("--speed", str(chosen.speed), "--seed", str(chosen.seed), "--clock", str(chosen.clock_page)),
+            *("--speed", str(chosen.speed), "--seed", str(chosen.seed), "--clock", str(chosen.clock_page), "--paused"),
         ]
         if chosen.candles is not None:
             arguments += ["--candles", str(chosen.candles)]

@@ -19,7 +19,7 @@ from muhurat.clock import Clock
 from muhurat.errors import StoreError
 from muhurat.log import get_logger
 from muhurat.stores.base import HOUR_SHIFT, Coverage, Rows, hour_name
-from muhurat.stores.parquet.columns import to_arrow
+from muhurat.stores.parquet.columns import by_seq, to_arrow
 from muhurat.stores.parquet.coverage import coverage_of
 from muhurat.stores.parquet.layout import check_feed, hour_directories, hour_directory, hour_of_directory, live_parts
 from muhurat.stores.parquet.partition import Partition, make_directory
@@ -125,7 +125,8 @@ class ParquetTickStore:
         """Have what waits for a partition written while more rows are prepared; one at a time."""
         self._settle()
         waiting = self._waiting.pop(key)
-        self._writing = _Writing(key, waiting, self._writer.submit(self._put, key, waiting.rows))
+        waiting.rows = [by_seq(pa.concat_tables(waiting.rows))]
+        self._writing = _Writing(key, waiting, self._writer.submit(self._put, key, waiting.rows[0]))
 
     def _settle(self) -> None:
         """Wait until what is being written is durable; when it cannot be, it waits again and the error is raised."""
@@ -141,8 +142,8 @@ class ParquetTickStore:
             self._waiting[key] = written
             raise
 
-    def _put(self, key: _Key, rows: list[pa.Table]) -> None:
-        self._partition(key).put(pa.concat_tables(rows))
+    def _put(self, key: _Key, rows: pa.Table) -> None:
+        self._partition(key).put(rows)
 
     def _partition(self, key: _Key) -> Partition:
         if key not in self._partitions:

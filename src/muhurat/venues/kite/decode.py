@@ -79,8 +79,14 @@ DIVISORS: Final = _divisors()
 
 _BY_A_HUNDRED: Final = bytes(segment for segment in range(256) if DIVISORS[segment] == 100.0)
 
+_WIRE: Final = np.dtype(">u4")
+_NATIVE: Final = np.dtype(np.uint32)
+_INTEGER: Final = np.dtype(np.int64)
+_HUNDRED: Final = np.array(100.0)
+_HALF_A_WORD: Final = np.array(16, np.uint32)
 _COUNTING: Final = np.arange(0x10000, dtype=np.uint32).tobytes()  # packet numbers, to cut runs from
 
+_Prices = NDArray[np.float64]
 _Runs = dict[int, list[tuple[int, int, int]]]
 """Runs of packets by length, each as (packets before it, its first byte, its packets)."""
 
@@ -103,52 +109,54 @@ class _Layout:
     def columns(self, buffer: bytes, first: int, count: int) -> dict[str, NDArray[Any]]:
         """The columns of `count` packets that lie back to back, each after its length, from byte `first` on."""
         stride = self.length + 2
-        wire = np.ndarray((count, self.length // 4), ">u4", buffer, first + 2, (stride, 4))
-        words = np.empty(wire.shape[::-1], np.uint32)
-        words[...] = wire.T
+        words = np.empty((self.length // 4, count), _NATIVE)
+        words[...] = np.ndarray((count, self.length // 4), _WIRE, buffer, first + 2, (stride, 4)).T
         counts = words.take(self.count_words, 0)
         if self.has_depth:
-            counts[-10:] >>= 16  # orders are the upper half of their word
-        segments = buffer[first + 5 : first + count * stride : stride]
+            orders = counts[-10:]
+            np.right_shift(orders, _HALF_A_WORD, orders)
         raw = words.take(self.price_words, 0)
-        prices = self._prices(raw, segments)
-        if self.has_depth and np.count_nonzero(raw[-10:]) < 10 * count:
-            _blank_empty_levels(prices[-11:-1], counts[-20:-10], counts[-10:])
-        return dict(zip(self.names, (*prices, *counts.astype(np.int64)), strict=True))
+        prices = self._rupees(raw, buffer[first + 5 : first + count * stride : stride])
+        whole = np.count_nonzero(raw) == raw.size
+        if self.close is not None:
+            _net_change(prices[self.last], prices[self.close], prices[-1], whole=whole)
+        if self.has_depth and not whole:
+            _blank_empty_levels(prices[-11:-1], counts[-20:])
+        return dict(zip(self.names, [*prices, *counts.astype(_INTEGER)], strict=True))
 
-    def _prices(self, raw: NDArray[np.uint32], segments: bytes) -> NDArray[np.float64]:
-        """Rupees, with the percentage of change as the last row where there is a close."""
-        wanted, count = raw.shape
-        block = np.empty((wanted + (self.close is not None), count))
+    def _rupees(self, raw: NDArray[np.uint32], segments: bytes) -> NDArray[np.float64]:
+        """The prices divided, with a row left for the change where there is a close."""
+        wanted = len(raw)
+        block = np.empty((wanted + (self.close is not None), raw.shape[1]))
         prices = block[:wanted]
         prices[...] = raw
-        prices /= _divisor(segments)
-        if self.close is not None:
-            _net_change(prices[self.last], prices[self.close], block[wanted])
+        np.divide(prices, _divisor(segments), prices)
         return block
 
 
-def _divisor(segments: bytes) -> float | NDArray[np.float64]:
+def _net_change(last: _Prices, close: _Prices, change: _Prices, *, whole: bool) -> None:
+    """Percent of the close; 0 where there is none, which cannot be when the packets are `whole`."""
+    np.subtract(last, close, change)
+    np.multiply(change, _HUNDRED, change)
+    if whole:
+        np.divide(change, close, change)
+    else:
+        np.divide(change, close, change, where=close != 0)
+        change[close == 0] = 0.0
+
+
+def _divisor(segments: bytes) -> NDArray[np.float64]:
     """One number where it is the same for every packet, as nearly always."""
     if segments.translate(None, _BY_A_HUNDRED):
         return DIVISORS.take(np.frombuffer(segments, np.uint8))
-    return 100.0
+    return _HUNDRED
 
 
-def _net_change(last: NDArray[np.float64], close: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    np.subtract(last, close, out)
-    np.multiply(out, 100.0, out)
-    if np.count_nonzero(close) == len(close):
-        np.divide(out, close, out)
-    else:
-        np.divide(out, close, out, where=close != 0)
-        out[close == 0] = 0.0
-
-
-def _blank_empty_levels(prices: NDArray[Any], quantities: NDArray[Any], orders: NDArray[Any]) -> None:
-    at = np.flatnonzero(prices == 0.0)
-    empty = at[(quantities.ravel()[at] | orders.ravel()[at]) == 0]
-    prices.ravel()[empty] = np.nan
+def _blank_empty_levels(prices: _Prices, counts: NDArray[np.uint32]) -> None:
+    """Ten levels' prices, and their quantities followed by their orders, all level by level."""
+    free = np.flatnonzero(prices == 0)
+    held = counts.ravel()
+    prices.ravel()[free[(held[free] | held[free + prices.size]) == 0]] = np.nan
 
 
 _LAYOUTS: Final = {
@@ -219,10 +227,10 @@ def _group(layout: _Layout, payload: bytes, parts: list[tuple[int, int, int]]) -
     """Runs of one layout as one group; several are first joined into one block without the others between them."""
     if len(parts) == 1:
         before, first, count = parts[0]
-        index = np.arange(before, before + count, dtype=np.uint32)
+        index = np.arange(before, before + count, dtype=_NATIVE)
         return TickGroup(layout.table, index, layout.columns(payload, first, count))
     stride = layout.length + 2
     block = b"".join([payload[first : first + count * stride] for _, first, count in parts])
     numbers = b"".join([_COUNTING[4 * before : 4 * (before + count)] for before, _, count in parts])
     columns = layout.columns(block, 0, len(block) // stride)
-    return TickGroup(layout.table, np.frombuffer(numbers, np.uint32), columns)
+    return TickGroup(layout.table, np.frombuffer(numbers, _NATIVE), columns)

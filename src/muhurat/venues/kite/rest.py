@@ -180,6 +180,7 @@ def _quote(key: str, row: Mapping[str, Any]) -> Quote:
         upper_limit=_limit(row.get("upper_circuit_limit")),
         bids=_levels(depth.get("buy", ())),
         asks=_levels(depth.get("sell", ())),
+        modelled=bool(row.get("modelled", False)),
     )
 
 

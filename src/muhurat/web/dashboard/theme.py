@@ -1,59 +1,69 @@
-"""How the page looks: one set of tokens for dark and light, colour only for meaning."""
+"""How the page looks: quiet surfaces, hairlines, three sizes of type, colour only for meaning."""
 
 from __future__ import annotations
 
 from typing import Final
 
-GREEN, RED, AMBER, BLUE, VIOLET, GREY = "#2f9e63", "#d64545", "#c98a1b", "#3d7fd9", "#8a63d2", "#8b929c"
-SHORT_EMA, LONG_EMA = "#3d7fd9", "#c98a1b"
+from muhurat.web.markup import TABLE_CSS
+from muhurat.web.palette import DARK, LIGHT
 
-STATE_COLOURS: Final = {
-    "running": GREEN,
-    "starting": BLUE,
-    "stopping": AMBER,
-    "backoff": AMBER,
-    "waiting": GREY,
-    "finished": BLUE,
-    "stopped": GREY,
-    "fatal": RED,
-    "gone": RED,
-    "unsupervised": AMBER,
-}
+FONT: Final = 'Inter,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif'
 
-CSS: Final = """
-:root { --surface:#f7f7f5; --raised:#ffffff; --line:#dedfdc; --text:#1d2126; --quiet:#6b7280; }
-body.body--dark { --surface:#14171b; --raised:#1b1f24; --line:#2b3138; --text:#e6e8ea; --quiet:#939ba5; }
-body { background:var(--surface); color:var(--text); font-family:Inter,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;
-  font-size:13px; font-variant-numeric:tabular-nums; margin:0; }
+CSS: Final = (
+    f":root {{ {LIGHT} }} body.body--dark {{ {DARK} }}"
+    + """
+body, body.body--dark { background:var(--surface); color:var(--text); font-family:"""
+    + FONT
+    + """;
+  font-size:13px; line-height:1.4; font-variant-numeric:tabular-nums; margin:0; }
 .nicegui-content { padding:0; gap:0; width:100%; }
-.head { position:sticky; top:0; z-index:10; display:flex; flex-wrap:wrap; align-items:center; gap:6px 18px; width:100%;
-  padding:7px 16px; background:var(--raised); border-bottom:1px solid var(--line); }
-.head .name { font-size:16px; font-weight:600; }
-.badge { padding:1px 8px; border:1px solid currentColor; border-radius:9px; font-size:12px; font-weight:600; }
-.grid { display:grid; grid-template-columns:repeat(12,minmax(0,1fr)); gap:12px; width:100%; padding:12px 16px; }
-.panel { background:var(--raised); border:1px solid var(--line); border-radius:6px; padding:10px 12px;
-  overflow:hidden; }
-.panel h2 { margin:0 0 6px; font-size:12px; line-height:16px; font-weight:600; letter-spacing:.02em;
-  color:var(--quiet); }
-.w12 { grid-column:span 12; } .w8 { grid-column:span 8; } .w7 { grid-column:span 7; }
-.w6 { grid-column:span 6; } .w5 { grid-column:span 5; } .w4 { grid-column:span 4; }
-@media (max-width:1000px) { .w4,.w5,.w6,.w7,.w8 { grid-column:span 12; } }
-table.rows { width:100%; border-collapse:collapse; }
-table.rows th { text-align:left; font-weight:500; color:var(--quiet); padding:0 8px 4px 0; white-space:nowrap; }
-table.rows td { padding:0 8px 0 0; height:28px; border-top:1px solid var(--line); white-space:nowrap; }
-table.rows td.wide { white-space:normal; width:99%; color:var(--quiet); }
-table.rows .n { text-align:right; }
-.scroll { overflow-x:auto; }
-.quiet { color:var(--quiet); } .big { font-size:18px; font-weight:600; }
-.dot { display:inline-block; width:9px; height:9px; border-radius:50%; margin-right:6px; }
-.empty { color:var(--quiet); padding:14px 0; }
+.head { position:sticky; top:0; z-index:10; width:100%; background:var(--raised);
+  border-bottom:1px solid var(--line); }
+.facts { display:flex; flex-wrap:wrap; align-items:baseline; gap:4px 22px; padding:7px 16px; white-space:nowrap; }
+.facts .push { margin-left:auto; }
+.name, .big { font-size:17px; font-weight:600; }
+.badge { padding:1px 8px; border:1px solid currentColor; border-radius:9px; font-weight:600; font-size:11px; }
+.notice { padding:6px 16px; border-top:1px solid var(--line); border-left:3px solid var(--wait); }
+.notice.down { border-left-color:var(--bad); }
+.notice + .notice { padding-top:0; border-top:0; }
+.notice a, .facts a { color:inherit; text-decoration:none; }
+.grid { display:grid; grid-template-columns:repeat(12,minmax(0,1fr)); gap:10px; width:100%; padding:10px 16px 24px; }
+.panel { background:var(--raised); border:1px solid var(--line); border-radius:5px; padding:8px 12px 10px;
+  min-width:0; overflow:hidden; }
+.stack { display:grid; gap:10px; align-content:start; min-width:0; }
+.cap { display:flex; flex-wrap:wrap; justify-content:space-between; align-items:baseline; gap:0 20px; margin-bottom:4px; }
+.cap h2 { margin:0; font-size:13px; line-height:20px; font-weight:600; }
+.aside { color:var(--quiet); font-size:11px; }
+.w12 { grid-column:span 12; } .w8 { grid-column:span 8; } .w4 { grid-column:span 4; }
+@media (max-width:1100px) { .w4, .w8 { grid-column:span 12; } }
+.dot { display:inline-block; width:8px; height:8px; border-radius:50%; margin-right:6px; }
+.empty { color:var(--quiet); padding:8px 0 6px; }
+.note { color:var(--quiet); padding-top:6px; }
+.candles { width:100%; height:340px; }
+.lanes { display:grid; grid-template-columns:72px minmax(0,1fr); }
+.lanes svg { display:block; width:100%; overflow:visible; }
+.lanes .names { color:var(--quiet); padding-top:18px; }
+.lanes .names div { height:20px; line-height:20px; overflow:hidden; text-overflow:ellipsis; white-space:nowrap; }
 svg text { font-family:inherit; font-size:11px; fill:var(--quiet); }
+.key { display:inline-flex; align-items:center; gap:5px; margin-left:12px; }
+.key svg { width:12px; height:10px; overflow:visible; }
 """
-
-
-def dot(colour: str) -> str:
-    return f'<span class="dot" style="background:{colour}"></span>'
+    + TABLE_CSS
+    + """
+@media (max-width:700px) {
+  .facts { padding:6px 12px; gap:2px 14px; } .facts .push { margin-left:0; } .facts .x { display:none; }
+  .notice { padding:5px 12px; } .grid { padding:8px; gap:8px; } .candles { height:250px; }
+  .lanes { grid-template-columns:58px minmax(0,1fr); } .lanes .odd { display:none; }
+}
+"""
+)
 
 
 def badge(text: str, colour: str) -> str:
     return f'<span class="badge" style="color:{colour}">{text}</span>'
+
+
+def key(shape: str, word: str) -> str:
+    """An entry of a legend: a shape drawn around the middle of a 12 by 10 box, and its word."""
+    drawn = f'<svg viewBox="-6 -5 12 10" aria-hidden="true">{shape}</svg>'
+    return f'<span class="key">{drawn}{word}</span>'

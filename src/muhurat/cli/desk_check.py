@@ -1,0 +1,164 @@
+"""Everything a desk needs, touched once: what `muhurat check` finds."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from muhurat import app
+from muhurat.clock import Clock, clock_from_environment, ist
+from muhurat.config import Desk
+from muhurat.errors import MuhuratError
+
+Verdict = Literal["ok", "note", "wrong"]
+_CONNECT_S: Final = 3.0
+_LEAST_FREE_GB: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    verdict: Verdict
+    detail: str
+    hint: str = ""
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check(source: Path, overlays: Sequence[Path]) -> list[Finding]:
+    """Look at a desk file and at everything it names; raises `ConfigError` when the file itself is wrong."""
+    desk = app.open_desk(source, overlays)
+    clock = clock_from_environment()
+    findings = [Finding("desk file", "ok", f"{desk.desk.name}: {len(desk.feeds)} feeds, {_mode(desk)}")]
+    if desk.unread_keys:
+        told = ", ".join(desk.unread_keys)
+        findings.append(Finding("keys of later versions", "note", told, "this version reads past them"))
+    looks: list[tuple[str, Callable[[Desk, Clock], Finding]]] = [
+        ("calendar", _calendar),
+        ("folders", _folders),
+        ("disk", _disk),
+        ("tick store", _ticks),
+        ("page", _page),
+    ]
+    if desk.venues.kite is not None:
+        looks += [("kite token", _token), ("kite REST", _kite_rest), ("kite ticker", _kite_ticker)]
+    return findings + [_looked(what, look, desk, clock) for what, look in looks] + _universe_files(desk)
+
+
+def _looked(what: str, look: Callable[[Desk, Clock], Finding], desk: Desk, clock: Clock) -> Finding:
+    try:
+        return look(desk, clock)
+    except MuhuratError as error:
+        return Finding(what, "wrong", str(error), error.hint)
+
+
+def _mode(desk: Desk) -> str:
+    return f"trading mode {desk.trading.mode}" if desk.trading else "no trading"
+
+
+def _calendar(desk: Desk, clock: Clock) -> Finding:
+    calendar, today = app.calendar_of(desk), ist(clock.now_ns()).date()
+    session = calendar.session(today)
+    hours = (
+        f"{today} {calendar.why(today)}" if session is None else f"{today} {_hours(session.open_ns, session.close_ns)}"
+    )
+    soon = calendar.ends_soon(today)
+    if soon:
+        return Finding("calendar", "note", f"{hours}; {soon}", "add next year's dates: `muhurat calendar import`")
+    return Finding("calendar", "ok", f"{hours}; data to {calendar.horizon()}")
+
+
+def _hours(open_ns: int, close_ns: int) -> str:
+    return f"open {ist(open_ns):%H:%M} to {ist(close_ns):%H:%M}"
+
+
+def _folders(desk: Desk, clock: Clock) -> Finding:
+    refused = []
+    for folder in (desk.data_dir, desk.logs_dir, desk.run_dir):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            refused.append(f"{folder}: {error.strerror}")
+            continue
+        if not os.access(folder, os.W_OK):
+            refused.append(f"{folder}: not writable")
+    if refused:
+        return Finding("folders", "wrong", "; ".join(refused), "give this user the right to write there")
+    return Finding("folders", "ok", f"{desk.data_dir}, {desk.logs_dir} and {desk.run_dir} can be written")
+
+
+def _disk(desk: Desk, clock: Clock) -> Finding:
+    found = os.statvfs(desk.data_dir)
+    free_gb = found.f_bavail * found.f_frsize / 1e9
+    verdict: Verdict = "ok" if free_gb >= _LEAST_FREE_GB else "wrong"
+    hint = "" if verdict == "ok" else "a day of 1,000 instruments takes about 3 GB raw; make room"
+    return Finding("disk", verdict, f"{free_gb:,.1f} GB free", hint)
+
+
+def _ticks(desk: Desk, clock: Clock) -> Finding:
+    with app.tick_store(desk, clock) as store:
+        parts = store.coverage()
+    return Finding("tick store", "ok", f"{desk.stores.ticks}: {sum(part.rows for part in parts):,} ticks")
+
+
+def _page(desk: Desk, clock: Clock) -> Finding:
+    address = desk.web.listen
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((desk.web.host, desk.web.port))
+        except OSError as error:
+            if _answers(desk.web.host, desk.web.port):
+                return Finding("page", "note", f"something answers at {address} already", "fine if it is this desk")
+            return Finding("page", "wrong", f"{address}: {error.strerror}", "change web.listen")
+    return Finding("page", "ok", f"{address} is free")
+
+
+def _token(desk: Desk, clock: Clock) -> Finding:
+    token = app.token_file(desk).read()
+    token.check(clock.now_ns())
+    until = f", good until {ist(token.expires_ns):%d %b %H:%M}" if token.expires_ns else ""
+    return Finding("kite token", "ok", f"{token.user_id or 'user unknown'} from {token.source}{until}")
+
+
+def _kite_rest(desk: Desk, clock: Clock) -> Finding:
+    from muhurat.venues.kite.login import check_session
+
+    profile = check_session(app.token_file(desk).read(), app.kite_rest(desk, clock), clock.now_ns())
+    return Finding("kite REST", "ok", f"{app.kite(desk).root} accepts the session of {profile.user_id}")
+
+
+def _kite_ticker(desk: Desk, clock: Clock) -> Finding:
+    url = urlsplit(app.kite(desk).ticker)
+    port = url.port or (443 if url.scheme == "wss" else 80)
+    if _answers(str(url.hostname), port):
+        return Finding("kite ticker", "ok", f"{url.hostname}:{port} answers")
+    return Finding("kite ticker", "wrong", f"{url.hostname}:{port} cannot be reached", "check network and firewall")
+
+
+def _universe_files(desk: Desk) -> list[Finding]:
+    """Universes that are files of the user's own."""
+    findings = []
+    for name, feed in desk.feeds.items():
+        if feed.universe.endswith(".json"):
+            path = desk.path(feed.universe)
+            found = path.exists()
+            detail = f"{path}" if found else f"{path} does not exist"
+            hint = "" if found else "make it, or name a built-in universe"
+            findings.append(Finding(f"universe of {name}", "ok" if found else "wrong", detail, hint))
+    return findings
+
+
+def _answers(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), timeout=_CONNECT_S):
+        return True
+    return False

@@ -1,0 +1,192 @@
+"""The panels on trading: the index, the position, the rules of the last bar, the day's trades."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from html import escape
+from typing import Any, Final
+
+from muhurat.clock import NS_PER_S, to_ns
+from muhurat.web.dashboard.theme import key
+from muhurat.web.decisions import Decisions, Line
+from muhurat.web.markup import coloured, empty, heading, mark, modelled, table
+from muhurat.web.palette import AMBER, BLUE, GREY, LONG_EMA, SHORT_EMA
+from muhurat.web.snapshot import Snapshot
+from muhurat.web.wording import (
+    NOTHING,
+    clock,
+    contract,
+    count,
+    duration,
+    number_of,
+    percent,
+    plain,
+    points,
+    quantity,
+    rule_words,
+    rupees,
+)
+
+_LATE_S: Final = 5.0
+_LINE: Final = '<line x1="-6" x2="6" y1="0" y2="0" stroke-width="2" stroke="{}"/>'
+UP, DOWN = "0,-4 5,4 -5,4", "0,4 5,-4 -5,-4"
+"""A bought option and a sold one, wherever they are drawn."""
+
+
+def index_heading(shot: Snapshot) -> str:
+    """Where the index stands, since when, and what the lines of the chart are."""
+    keys = (
+        key(_LINE.format(SHORT_EMA), "EMA10")
+        + key(_LINE.format(LONG_EMA), "EMA20")
+        + key(f'<polygon points="{UP}" fill="{BLUE}"/>', "bought")
+        + key(f'<polygon points="{DOWN}" fill="{GREY}"/>', "sold")
+    )
+    bars = shot.decisions.bars
+    if not bars:
+        return heading("SENSEX · three-minute bars", keys)
+    last = bars[-1]
+    change = last["c"] - bars[0]["o"]
+    moved = f"{points(change, sign=True)} ({percent(change / bars[0]['o'], sign=True)}) since the open"
+    told = (
+        f'<span class="big">{points(last["c"])}</span> {coloured(moved, change)}'
+        f' <span class="quiet">bar {escape(last["label"][11:16])}{modelled(last)}</span>'
+    )
+    return f'{heading("SENSEX · three-minute bars", keys)}<div style="margin:-2px 0 2px">{told}</div>'
+
+
+def position(shot: Snapshot) -> str:
+    """The open position as the trader sees it, or why there is none."""
+    held = shot.trader
+    symbol = held.get("position")
+    if not symbol:
+        return heading("Position") + empty(_why_flat(shot.decisions))
+    entry = shot.decisions.open_fill or {}
+    signal = shot.decisions.signals[-1] if shot.decisions.signals else {}
+    name = contract(signal) if signal.get("symbol") == symbol else str(symbol)
+    unrealised = float(held.get("unrealised") or 0)
+    since = str(held.get("entry_time") or entry.get("at", ""))[11:19]
+    cells = [
+        ("quantity", quantity(int(held.get("quantity") or 0), held.get("lot"))),
+        ("bought", f"{rupees(held.get('entry'))}{f' at {escape(since)}' if since else ''}"),
+        ("now", f"{rupees(held.get('price'))}{_late(shot)}"),
+        *((word, rupees(held[field])) for word, field in (("stop", "stop"), ("target", "target")) if field in held),
+        *((("bars left", count(held["bars_left"])),) if held.get("bars_left") is not None else ()),
+    ]
+    rows = [[f'<span class="quiet">{word}</span>', value] for word, value in cells]
+    result = coloured(rupees(unrealised, sign=True), unrealised)
+    return (
+        heading("Position", "before charges")
+        + f'<div class="cap"><span class="big">{escape(name)}</span><span class="big">{result}</span></div>'
+        + table((":", ":n"), rows)
+    )
+
+
+def why(shot: Snapshot) -> str:
+    """Each rule of the last bar: its value, its limit, its verdict."""
+    bars = shot.decisions.bars
+    if not bars:
+        return heading("Why") + empty("No bar has closed yet. The first is judged three minutes after the open.")
+    bar = bars[-1]
+    verdict = str(bar["verdict"])
+    title = heading("Why", f"bar {escape(bar['label'][11:16])}{_age(shot, bar)}")
+    told = f'<div class="big">{escape(plain(verdict))}</div>'
+    if not bar["rules"]:
+        return title + told + empty("No rule was judged on this bar: the entry filled in it.")
+    leaving = verdict.startswith(("hold", "exit"))
+    rows = [[_judged(rule, leaving=leaving), _value(rule), _limit(rule)] for rule in bar["rules"]]
+    return title + told + table((("asks for the exit" if leaving else "rule"), "value:n", "limit:n"), rows)
+
+
+def trades(shot: Snapshot) -> str:
+    """The day's finished trades, the newest first, with their sum; then what became of the other signals."""
+    seen = shot.decisions
+    rows = [_trade(trade) for trade in reversed(seen.trades)]
+    heads = ("contract", "quantity:nx", "bought", "at:n", "sold", "at:n", "reason", "charges:nx", "net:n")
+    paid = sum(float(trade["charges"]) for trade in seen.trades)
+    foot = ["", "", "", "", "", "", "", rupees(paid), coloured(rupees(seen.realised, sign=True), seen.realised)]
+    body = table(heads, rows, foot if len(rows) > 1 else ()) if rows else empty("No trade has been closed today.")
+    return heading("Trades", number_of(len(seen.signals), "signal") + " today") + body + _refused(seen)
+
+
+def _trade(trade: Line) -> list[str]:
+    net = float(trade["net"])
+    symbol = f'<span class="quiet x">{escape(str(trade["symbol"]))}</span>'
+    return [
+        f"{escape(contract(trade))} {symbol}{modelled(trade)}",
+        count(int(trade["quantity"])),
+        escape(trade["entry_time"][11:19]),
+        rupees(float(trade["entry_price"])),
+        escape(trade["exit_time"][11:19]),
+        rupees(float(trade["exit_price"])),
+        escape(plain(str(trade["reason"]))),
+        rupees(float(trade["charges"])),
+        coloured(rupees(net, sign=True), net),
+    ]
+
+
+def _refused(seen: Decisions) -> str:
+    """The signals that were not followed, by reason; not the ones that were never looked at."""
+    if not seen.refused:
+        return ""
+    reasons = Counter(str(line["reason"]) for line in seen.refused).most_common()
+    told = ", ".join(f"{escape(plain(reason))} {count(number)}" for reason, number in reasons)
+    return f'<div class="note">{number_of(len(seen.refused), "signal")} refused: {told}</div>'
+
+
+def _why_flat(seen: Decisions) -> str:
+    if seen.ended:
+        return "Flat. The session is over."
+    if not seen.refused:
+        return "Flat. The next entry needs a signal on a bar's close."
+    last = seen.refused[-1]
+    limit = f" ({last['value']}, limit {last['limit']})" if last.get("limit") is not None else ""
+    return f"Flat. The last signal, {contract(last)} at {last['label'][11:16]}, was refused: {plain(last['reason'])}{limit}."
+
+
+def _late(shot: Snapshot) -> str:
+    behind = float(shot.trader.get("lag_s") or 0)
+    return f' <span class="wait">stale {duration(behind)}</span>' if behind > max(_LATE_S, shot.speed) else ""
+
+
+def _age(shot: Snapshot, bar: Line) -> str:
+    """How long ago the bar began, as long as that tells anything."""
+    seconds = (shot.now_ns - to_ns(datetime.fromisoformat(bar["label"]))) / NS_PER_S
+    return f", began {duration(seconds)} ago" if shot.in_session and seconds > 0 else ""
+
+
+def _judged(rule: dict[str, Any], *, leaving: bool) -> str:
+    """An entry rule allows or forbids; an exit rule asks for the exit or keeps quiet."""
+    told = escape(rule_words(str(rule["name"])).what)
+    if not leaving:
+        return f"{mark(rule['ok'])} {told}"
+    return f'<b style="color:{AMBER}">▸ {told}</b>' if rule["ok"] else f'<span class="quiet">·</span> {told}'
+
+
+def _value(rule: dict[str, Any]) -> str:
+    return _number(rule["value"], rule_words(str(rule["name"])).unit)
+
+
+def _limit(rule: dict[str, Any]) -> str:
+    words, limit = rule_words(str(rule["name"])), rule["limit"]
+    binds = f"{words.limit} " if words.limit and not isinstance(limit, str) or ":" in str(limit) else ""
+    return f'<span class="quiet">{escape(binds)}{_number(limit, "")}</span>'
+
+
+def _number(value: Any, unit: str) -> str:
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case float() if unit == "₹":
+            return rupees(value)
+        case float():
+            return f"{points(value)}{f' <span class=quiet>{unit}</span>' if unit else ''}"
+        case int():
+            return count(value)
+        case _:
+            return escape(str(value))
+
+
+__all__ = ["DOWN", "UP", "clock", "index_heading", "position", "trades", "why"]

@@ -1,0 +1,95 @@
+"""Are we all right; if not, what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from muhurat.web.snapshot import Snapshot
+from muhurat.web.wording import count, duration, number_of
+
+HEALTHY_STATES: Final = frozenset({"running", "waiting", "finished", "starting", "stopping"})
+_BROKEN: Final = frozenset({"refused", "unreachable", "disconnected", "stale"})
+
+Word = Literal["ok", "degraded", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and what a person does about it; `down` when the desk does not work for it."""
+
+    what: str
+    do: str
+    down: bool = False
+
+
+def verdict(shot: Snapshot) -> tuple[Word, str]:
+    """One word for the whole desk, and why."""
+    found = problems(shot)
+    if not found:
+        return "ok", f"{number_of(len(shot.status['services']), 'service')} as they should be"
+    why = "; ".join(f"{problem.what} ({problem.do})" for problem in found)
+    return ("down" if any(problem.down for problem in found) else "degraded"), why
+
+
+def problems(shot: Snapshot) -> list[Problem]:
+    """Everything that is wrong, the worst first."""
+    found = [*_of_supervisor(shot), *_of_services(shot), *_of_feeds(shot), *_of_reading(shot)]
+    return sorted(found, key=lambda problem: not problem.down)
+
+
+def _of_supervisor(shot: Snapshot) -> Iterator[Problem]:
+    if shot.status["supervisor"] != "running":
+        yield Problem("the supervisor does not run", "start it: muhurat up", down=True)
+    elif silent := shot.silent_s("supervisor"):
+        yield Problem(f"the supervisor has been silent for {duration(silent)}", "see logs/supervisor.log")
+
+
+def _of_services(shot: Snapshot) -> Iterator[Problem]:
+    for row in shot.status["services"]:
+        name, state, detail = str(row["name"]), row["state"], str(row["detail"])
+        log = f"see logs/{name}_output.log"
+        if state == "fatal":
+            yield Problem(f"{name} given up: {detail}", f"{log}, then muhurat start {name}", down=True)
+        elif state == "gone":
+            yield Problem(f"{name} is gone", "start the desk: muhurat up", down=True)
+        elif state == "stopped":
+            yield Problem(f"{name} {detail or 'stopped'}", f"start it again: muhurat start {name}")
+        elif state == "backoff":
+            yield Problem(f"{name}: {detail}", f"it is tried again by itself; {log}")
+        elif state not in HEALTHY_STATES:
+            yield Problem(f"{name} {state}: {detail}", log)
+        elif state == "running" and (silent := shot.silent_s(name)):
+            yield Problem(f"{name} has been silent for {duration(silent)}", f"{log}, or muhurat restart {name}")
+
+
+def _of_feeds(shot: Snapshot) -> Iterator[Problem]:
+    """What the recorder says of its feeds; a broken connection counts until the market closes, silence while it is open."""
+    before_close = shot.session is not None and shot.now_ns < shot.session.close_ns
+    for name, feed in shot.status["feeds"].items():
+        yield from _of_disk(name, feed)
+        if feed.get("problem"):
+            yield Problem(f"{name}: {feed['problem']}", "see logs/recorder.log")
+        if before_close and feed.get("state") in _BROKEN:
+            yield Problem(f"{name} is {feed['state']}", "the recorder connects again by itself; is the token of today?")
+        elif (stale := shot.stale_s(feed)) is not None:
+            yield Problem(f"no data on {name} for {duration(stale)}", "see logs/recorder.log; is the token of today?")
+
+
+def _of_disk(name: str, feed: Mapping[str, Any]) -> Iterator[Problem]:
+    if feed.get("disk_error"):
+        waiting = f"{count(feed.get('buffered_records', 0))} records of {name} wait in memory"
+        yield Problem(f"the disk refuses: {waiting}", "make room on it; they are written as soon as it takes them")
+    if feed.get("dropped_records"):
+        yield Problem(f"{count(feed['dropped_records'])} records of {name} were dropped", "see logs/recorder.log")
+
+
+def _of_reading(shot: Snapshot) -> Iterator[Problem]:
+    if shot.decisions.damaged:
+        lines = number_of(shot.decisions.damaged, "line")
+        yield Problem(f"{lines} of today's decisions cannot be read", f"look at {shot.decisions.path}")
+    if damaged := shot.decode.get("damaged"):
+        yield Problem(
+            f"{number_of(int(damaged), 'stretch')} of the journal damaged", "prove it: muhurat journal verify"
+        )
