@@ -1,25 +1,39 @@
 """The recorder at a real day's load, on a real socket, beside a client that only receives.
 
 Load as measured on a real account (facts: Kite, live behaviour): four frames a second of about 183 packets of 184
-bytes, 730 packets a second, and a heartbeat every three seconds. Recorder, bare client and server are processes of
-their own; CPU and memory are those of the whole process.
+bytes, 730 packets a second, and a heartbeat every three seconds. `muhurat capture run`, the bare client and the server
+are processes of their own; CPU and memory are those of the whole process. The desk's time is ten o'clock of a past day.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from datetime import date
+from datetime import time as time_of_day
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
 
 from benchmarks import Result, within
+from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, ist_ns
 
 CPU_BAR, MEMORY_BAR_MB = 1.0, 70.0
 WARM_UP_S, MEASURED_S = 4.0, 20.0
+PACKETS_PER_S, PACKET_BYTES = 4 * 183, 184
+
+DESK = """
+desk: { name: bench }
+venues: { kite: { ticker: "%s" } }
+feeds: { bench: { venue: kite, universe: sensex_atm } }
+"""
+TOKEN = {"api_key": "abcdefgh", "access_token": "01234567", "user_id": "AB1234"}
 
 SERVER = """
 import asyncio, struct, sys
@@ -43,26 +57,6 @@ async def main():
 asyncio.run(main())
 """
 
-RECORDER = """
-import asyncio, gc, sys
-from pathlib import Path
-import muhurat.config
-from muhurat.capture.recorder import FeedPlan, run
-from muhurat.clock import SystemClock
-from muhurat.heartbeat import Heartbeat
-from muhurat.log import configure
-from muhurat.venues.kite.stream import KiteStream
-
-async def main(folder, url):
-    clock = SystemClock()
-    configure("recorder", folder / "logs", clock=clock)
-    plan = FeedPlan("bench", folder / "journal", folder / "universe")
-    stream = KiteStream(url, "key", lambda: "token", clock)
-    await run([plan], {"bench": stream}, clock, Heartbeat("recorder", folder / "run", clock), asyncio.Event())
-
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
-"""
-
 BARE = """
 import asyncio, sys
 from picows import WSFrame, WSListener, WSTransport, ws_connect
@@ -75,7 +69,7 @@ async def main(url):
     transport, _ = await ws_connect(Bare, url)
     await transport.wait_disconnected()
 
-asyncio.run(main(sys.argv[2]))
+asyncio.run(main(sys.argv[1]))
 """
 
 
@@ -85,39 +79,62 @@ def run() -> list[Result]:
 
 
 async def measured() -> list[Result]:
-    with TemporaryDirectory(prefix="muhurat-bench-") as folder:
-        server = await started(SERVER)
+    with TemporaryDirectory(prefix="muhurat-bench-") as name:
+        folder = Path(name)
+        clock = ClockPage.create(folder / "clock", ist_ns(date(2025, 9, 2), time_of_day(10)))
+        server = await started("-c", SERVER)
         assert server.stdout
         url = f"ws://127.0.0.1:{int(await server.stdout.readline())}"
-        recorder, bare = [await started(script, folder, url) for script in (RECORDER, BARE)]
+        make_desk(folder, url)
+        recorder = await started("-m", "muhurat", "capture", "run", "--desk", f"{folder}/desk.yaml", clock=clock)
+        bare = await started("-c", BARE, url)
+        both = (recorder, bare)
         try:
-            await asyncio.sleep(WARM_UP_S)
-            begun = [cpu_s(process) for process in (recorder, bare)]
-            since = time.perf_counter()
-            await asyncio.sleep(MEASURED_S)
-            passed_s = time.perf_counter() - since
-            ours, baseline = (
-                100 * (cpu_s(process) - before) / passed_s
-                for process, before in zip((recorder, bare), begun, strict=True)
-            )
-            memory, bare_memory = memory_mb(recorder), memory_mb(bare)
-            size = sum(path.stat().st_size for path in Path(folder, "journal").glob("*.bin"))
+            await passing(clock, WARM_UP_S)
+            begun = [cpu_s(process) for process in both]
+            passed_s = await passing(clock, MEASURED_S)
+            cpu = [100 * (cpu_s(process) - before) / passed_s for process, before in zip(both, begun, strict=True)]
+            memory = [memory_mb(process) for process in both]
+            size = recorded_bytes(folder)
         finally:
-            for process in (recorder, bare, server):
+            for process in (*both, server):
                 process.kill()
                 await process.wait()
+    assert size > MEASURED_S * PACKETS_PER_S * PACKET_BYTES
     note = f"{size / 1e6:.1f} MB recorded; baseline: a bare picows client"
-    assert size > MEASURED_S * 4 * 183 * 184
     return [
         within(
-            "recorder, real day's load, CPU", ours=ours, baseline=baseline, bar=CPU_BAR, unit="% of a core", note=note
+            "recorder at a day's load, CPU", ours=cpu[0], baseline=cpu[1], bar=CPU_BAR, unit="% of a core", note=note
         ),
-        within("recorder, memory", ours=memory, baseline=bare_memory, bar=MEMORY_BAR_MB, unit="MB"),
+        within("recorder, memory", ours=memory[0], baseline=memory[1], bar=MEMORY_BAR_MB, unit="MB"),
     ]
 
 
-async def started(script: str, *arguments: str) -> Process:
-    return await asyncio.create_subprocess_exec(sys.executable, "-c", script, *arguments, stdout=PIPE)
+def make_desk(folder: Path, url: str) -> None:
+    (folder / "desk.yaml").write_text(DESK % url)
+    token = folder / "config" / "api_configs" / "zerodha_token.json"
+    token.parent.mkdir(parents=True)
+    token.write_text(json.dumps(TOKEN))
+
+
+async def started(*arguments: str, clock: ClockPage | None = None) -> Process:
+    named: Mapping[str, str] = {ENVIRONMENT_VARIABLE: str(clock.path)} if clock else {}
+    return await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=PIPE, env={**os.environ, **named})
+
+
+async def passing(clock: ClockPage, seconds: float) -> float:
+    """Let time pass, the desk's too; returns the real seconds."""
+    begun = last = time.perf_counter()
+    while last - begun < seconds:
+        await asyncio.sleep(0.02)
+        now = time.perf_counter()
+        clock.now_ns += round((now - last) * 1e9)
+        last = now
+    return last - begun
+
+
+def recorded_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in (folder / "data" / "raw_ticks" / "bench").glob("*.bin"))
 
 
 def cpu_s(process: Process) -> float:

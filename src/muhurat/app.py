@@ -52,7 +52,7 @@ def known() -> Known:
     return Known(VENUES, frozenset(STRATEGIES), frozenset(TICK_STORES), frozenset(UNIVERSES))
 
 
-def open_desk(source: Path, overlays: Sequence[Path]) -> Desk:
+def open_desk(source: Path, overlays: Sequence[Path] = ()) -> Desk:
     """The desk of a file, its secrets hidden from every log; raises `ConfigError` with every problem."""
     desk = load_desk(source, overlays, known=known())
     if desk.venues.kite is not None:

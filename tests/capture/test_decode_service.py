@@ -173,13 +173,26 @@ def test_rows_are_kept_after_a_second_and_then_the_place(desk: Desk) -> None:
     desk.record(message([full()]))
     with JournalReader(desk.journal, FEED, name=READER) as reader, desk.store() as store:
         service = DecodeService(desk.settings, decode_message, store, desk.clock, reader)
-        assert service.step()
-        assert not service.step()
-        assert saved_position(desk.journal, READER) is None
+        service.step()
+        assert (service.rows, saved_position(desk.journal, READER)) == (1, None)
         desk.clock.advance(1)
         service.step()
         assert saved_position(desk.journal, READER) == reader.position
         assert desk.rows("SELECT count(*) FROM ticks_full") == [(1,)]
+
+
+def test_with_a_backlog_rows_are_kept_in_longer_stretches(desk: Desk) -> None:
+    desk.record(*[message([full()]) for _ in range(1000)])
+    with JournalReader(desk.journal, FEED, name=READER) as reader, desk.store() as store:
+        service = DecodeService(desk.settings, decode_message, store, desk.clock, reader)
+        service.step()
+        desk.clock.advance(4)
+        service.step()
+        assert service.behind
+        assert saved_position(desk.journal, READER) is None
+        desk.clock.advance(1)
+        service.step()
+        assert saved_position(desk.journal, READER) is not None
 
 
 def test_a_store_that_cannot_keep_rows_is_tried_again_and_the_journal_waits(
@@ -197,11 +210,12 @@ def test_a_store_that_cannot_keep_rows_is_tried_again_and_the_journal_waits(
             patched.setattr("muhurat.stores.parquet.partition.write_part", full_disk)
             for _ in range(3):
                 desk.clock.advance(1)
-                assert not service.step()
+                service.step()
             assert "No space left" in service.detail()
             assert (service.records, saved_position(desk.journal, READER)) == (1, None)
         desk.clock.advance(1)
-        assert service.step()
+        service.step()
+        assert service.records == 2
         assert "No space left" not in service.detail()
         service.finish()
     assert kept_rows(desk.store()) == expected_rows(desk.journal)
@@ -260,12 +274,13 @@ def test_gauges_tell_rate_lags_and_age_in_desk_time(desk: Desk) -> None:
     with JournalReader(desk.journal, FEED, name=READER) as reader, desk.store() as store:
         service = DecodeService(desk.settings, decode_message, store, desk.clock, reader)
         desk.clock.set(NINE + 121 * SECOND)
-        while service.step():
-            gauges = service.gauges()
+        service.step()
+        gauges = service.gauges()
         assert gauges["packets_per_s"] == pytest.approx(4.0, abs=0.1)
         assert (gauges["receive_lag_p50_s"], gauges["receive_lag_p99_s"]) == (pytest.approx(0.5), pytest.approx(1.0))
         assert gauges["last_data_age_s"] == pytest.approx(2, abs=0.01)
         assert gauges["lag_ms"] == 121_000
+        service.step()
         assert service.gauges()["lag_ms"] == 0
         desk.clock.advance(120)
         assert service.gauges()["packets_per_s"] == 0

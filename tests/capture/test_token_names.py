@@ -43,6 +43,13 @@ def test_each_day_has_its_names(tmp_path: Path) -> None:
     assert found == ["SENSEX", "OTHER", "SENSEX", "265"]
 
 
+def test_what_a_new_centre_put_into_reserve_keeps_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "desk_20250902.json"
+    path.write_text('{"instruments": {"NEAR": {"token": 1}}, "reserve": {"FAR": {"token": 2}}}')
+    names = TokenNames(tmp_path, "desk")
+    assert [symbol(names, "20250902", token) for token in (1, 2)] == ["NEAR", "FAR"]
+
+
 def test_a_universe_that_comes_late_or_changes_is_read_again(tmp_path: Path) -> None:
     names = TokenNames(tmp_path, "desk")
     assert symbol(names, "20250902", 265) == "265"
@@ -54,5 +61,5 @@ def test_a_universe_that_comes_late_or_changes_is_read_again(tmp_path: Path) -> 
 
 def test_a_spoilt_universe_is_named(tmp_path: Path) -> None:
     write_universe(tmp_path, "desk", "20250902", '{"SENSEX": {}}')
-    with pytest.raises(MuhuratError, match=r"desk_20250902\.json cannot be read"):
+    with pytest.raises(MuhuratError, match=r"desk_20250902\.json is spoilt"):
         TokenNames(tmp_path, "desk").on("20250902")

@@ -18,7 +18,7 @@ import pytest
 from muhurat.clock import SystemClock, ist_ns
 from muhurat.supervisor.alerts import Alerts, read_alerts
 from muhurat.supervisor.history import History, read_history
-from muhurat.supervisor.process import lock_is_held
+from muhurat.supervisor.process import Launcher, lock_is_held
 from muhurat.supervisor.service import Service, Surroundings
 from muhurat.supervisor.spec import Patience, ServiceSpec
 from muhurat.supervisor.states import State
@@ -51,7 +51,8 @@ class Hours:
 @pytest.fixture
 def around(tmp_path: Path) -> Surroundings:
     clock = DeskClock()
-    return Surroundings(tmp_path, tmp_path, clock, Alerts(tmp_path, clock), History(tmp_path), random.Random(1))
+    launcher = Launcher(tmp_path, tmp_path)
+    return Surroundings(tmp_path, launcher, clock, Alerts(tmp_path, clock), History(tmp_path), random.Random(1))
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ import pandas as pd
 
 PRECEDENCE = ["premium_stop", "ema20_stop", "premium_target", "take_profit", "crossover", "time", "square_off"]
 THREE = timedelta(minutes=3)
+LOT = 20
+Chain = dict[tuple[int, str], pd.DataFrame]
 
 
 @dataclass
@@ -43,69 +45,106 @@ def leg_charges(side: str, price: Decimal, quantity: int, stt: Decimal) -> Decim
     return (fees + fees * Decimal("0.18") + tax).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def trade_by_hand(
-    index: pd.DataFrame,
-    options: dict[tuple[int, str], pd.DataFrame],
-    *,
-    capital: int = 500_000,
-    stt: Decimal = Decimal("0.0015"),
-    lot: int = 20,
-) -> Outcome:
-    """The day's trades; every frame has time, open, high, low, close, ema10, ema20, rows, today only."""
-    out, held, pending, streak, realised = Outcome(), None, None, 0, Decimal(0)
-    squared = False
+def trade_by_hand(index: pd.DataFrame, options: Chain, *, capital: int = 500_000, stt: str = "0.0015") -> Outcome:
+    """The day's trades; every frame has time, open, high, low, close, ema10, ema20, rows, of today only."""
+    hand = Hand(options, capital, Decimal(stt))
     for bar in index.itertuples():
-        closes = bar.time + THREE
-        if (
-            pending is not None
-            and (row := first_after(options[pending["key"]], pending["signal"], bar.time)) is not None
-        ):
-            held = pending | {"entry": price_of(row.open), "entry_time": row.time, "bars": 0, "leaving": None}
-            pending = None
-        if held is not None and held["leaving"] is not None:
-            row = first_after(options[held["key"]], held["leaving"][1], bar.time)
+        hand.fill(bar)
+        if not hand.leave(bar):
+            hand.enter(bar)
+    hand.finish()
+    return hand.out
+
+
+class Hand:
+    """What is held, and what is on its way to be bought; filled at opens, decided at closes."""
+
+    def __init__(self, options: Chain, capital: int, stt: Decimal) -> None:
+        self.options, self.capital, self.stt = options, capital, stt
+        self.out = Outcome()
+        self.held: dict[str, Any] | None = None
+        self.pending: dict[str, Any] | None = None
+        self.squared = False
+        self.streak, self.realised = 0, Decimal(0)
+
+    def fill(self, bar: Any) -> None:
+        if self.pending is not None:
+            row = first_after(self.options[self.pending["key"]], self.pending["signal"], bar.time)
             if row is not None:
-                streak, realised = settle(out, held, price_of(row.open), row.time, stt, streak, realised)
-                held = None
-        if held is not None:
-            held["bars"] += 1
-            reasons = exits(held, bar, options)
-            if closes.strftime("%H:%M:%S") >= "15:20:00" and not squared:
-                reasons.add("square_off")
-            if held["leaving"] is None and reasons:
-                held["leaving"] = (min(reasons, key=PRECEDENCE.index), bar.time)
-                if held["leaving"][0] == "square_off":
-                    held["leaving"] = ("square_off", bar.time.replace(hour=15, minute=20))
-                continue
-        if closes.strftime("%H:%M:%S") >= "15:20:00":
-            squared, pending = True, None
+                opened = {"entry": price_of(row.open), "entry_time": row.time, "bars": 0, "leaving": None}
+                self.held, self.pending = self.pending | opened, None
+        if self.held is not None and self.held["leaving"] is not None:
+            row = first_after(self.options[self.held["key"]], self.held["leaving"][1], bar.time)
+            if row is not None:
+                self.settle(price_of(row.open), row.time)
+
+    def leave(self, bar: Any) -> bool:
+        """Whether this bar closes the position."""
+        due = (bar.time + THREE).strftime("%H:%M:%S") >= "15:20:00" and not self.squared
+        if due:
+            self.squared, self.pending = True, None
+        if self.held is None:
+            return False
+        self.held["bars"] += 1
+        reasons = exits(self.held, bar, self.options) | ({"square_off"} if due else set())
+        if self.held["leaving"] is not None or not reasons:
+            return False
+        reason = min(reasons, key=PRECEDENCE.index)
+        since = bar.time.replace(hour=15, minute=20) if reason == "square_off" else bar.time
+        self.held["leaving"] = (reason, since)
+        return True
+
+    def enter(self, bar: Any) -> None:
         signal = entry(bar)
-        if signal is None or held is not None or pending is not None:
-            continue
+        if signal is None or self.held is not None or self.pending is not None:
+            return
         side, strength = signal
+        closes = bar.time + THREE
         spot = bar.close - (175 if closes.strftime("%H:%M") >= "12:00" else 0)
         key = (math.floor(spot / 100 + 0.5) * 100, side)
-        out.signals.append((bar.time.strftime("%H:%M"), side, key[0], strength))
-        reason = refusal(out, closes, strength, options.get(key), bar.time, realised)
-        quantity = 0
-        if reason is None:
-            seen = last_until(options[key], bar.time)
-            lots = int(Decimal(capital) * 2 / 100 / (price_of(seen.close) * lot))
-            lots = max(1, lots // 2) if streak >= 2 and lots else lots
-            quantity = lots * lot
-            reason = "size" if quantity == 0 else None
-        if reason is not None:
-            out.refused[reason] += 1
-            continue
-        pending = {"key": key, "side": side, "signal": bar.time, "quantity": quantity}
-    if held is not None:
-        rows = options[held["key"]]
-        reason, since = held["leaving"] or ("square_off", rows.time.iloc[-1])
-        held["leaving"] = (reason, since)
-        row = first_after(rows, since, rows.time.iloc[-1])
-        price, at = (row.open, row.time) if row is not None else (rows.close.iloc[-1], rows.time.iloc[-1] + THREE)
-        settle(out, held, price_of(price), at, stt, streak, realised)
-    return out
+        self.out.signals.append((bar.time.strftime("%H:%M"), side, key[0], strength))
+        reason = refusal(self.out, closes, strength, self.options.get(key), bar.time, self.realised)
+        quantity = self.quantity(key, bar.time) if reason is None else 0
+        if quantity == 0:
+            self.out.refused[reason or "size"] += 1
+            return
+        self.pending = {"key": key, "side": side, "signal": bar.time, "quantity": quantity}
+
+    def quantity(self, key: tuple[int, str], label: datetime) -> int:
+        premium = price_of(last_until(self.options[key], label).close)
+        lots = int(Decimal(self.capital) * 2 / 100 / (premium * LOT))
+        return LOT * (max(1, lots // 2) if self.streak >= 2 and lots else lots)
+
+    def finish(self) -> None:
+        """What no later bar could sell goes at the last close."""
+        if self.held is None:
+            return
+        rows = self.options[self.held["key"]]
+        self.held["leaving"] = self.held["leaving"] or ("square_off", rows.time.iloc[-1])
+        row = first_after(rows, self.held["leaving"][1], rows.time.iloc[-1])
+        if row is not None:
+            self.settle(price_of(row.open), row.time)
+        else:
+            self.settle(price_of(rows.close.iloc[-1]), rows.time.iloc[-1] + THREE)
+
+    def settle(self, price: Decimal, at: datetime) -> None:
+        held = self.held or {}
+        quantity, bought = held["quantity"], held["entry"]
+        charges = leg_charges("BUY", bought, quantity, self.stt) + leg_charges("SELL", price, quantity, self.stt)
+        net = (price - bought) * quantity - charges
+        trade = {
+            "side": held["side"],
+            "strike": held["key"][0],
+            "quantity": quantity,
+            "signal": held["signal"].strftime("%H:%M"),
+            "entry": (held["entry_time"].strftime("%H:%M"), float(bought)),
+            "exit": (at.strftime("%H:%M"), float(price)),
+            "reason": held["leaving"][0],
+            "charges": float(charges),
+            "net": float(net),
+        }
+        self.out.trades.append(trade)
+        self.streak, self.realised, self.held = (self.streak + 1 if net < 0 else 0), self.realised + net, None
 
 
 def refusal(
@@ -152,28 +191,6 @@ def exits(held: dict[str, Any], bar: Any, options: dict[tuple[int, str], pd.Data
         "time": held["bars"] >= (20 if up else 10),
     }
     return {name for name, holds in found.items() if holds}
-
-
-def settle(
-    out: Outcome, held: dict[str, Any], price: Decimal, at: datetime, stt: Decimal, streak: int, realised: Decimal
-) -> tuple[int, Decimal]:
-    quantity = held["quantity"]
-    charges = leg_charges("BUY", held["entry"], quantity, stt) + leg_charges("SELL", price, quantity, stt)
-    net = (price - held["entry"]) * quantity - charges
-    out.trades.append(
-        {
-            "side": held["side"],
-            "strike": held["key"][0],
-            "quantity": quantity,
-            "signal": held["signal"].strftime("%H:%M"),
-            "entry": (held["entry_time"].strftime("%H:%M"), float(held["entry"])),
-            "exit": (at.strftime("%H:%M"), float(price)),
-            "reason": held["leaving"][0],
-            "charges": float(charges),
-            "net": float(net),
-        }
-    )
-    return (streak + 1 if net < 0 else 0), realised + net
 
 
 def first_after(rows: pd.DataFrame, signal: datetime, until: datetime) -> Any:

@@ -136,6 +136,8 @@ def test_the_days_signals_are_these_and_each_has_its_reason(candles: CandleDay) 
     ]
 
     assert told == SIGNALS
+    verdicts = {line["label"][11:16]: line["verdict"] for line in of_kind(lines, "bar")}
+    assert [verdicts[label].replace("enter", "bought") for label, *_ in SIGNALS] == [each[-1] for each in SIGNALS]
 
 
 def test_signals_while_a_position_is_held_are_not_followed(candles: CandleDay) -> None:
@@ -182,7 +184,7 @@ def oracle_day(folder: Path, capital: int) -> oracle.Outcome:
         rows = frame(folder / f"SENSEX2591180500{side}_2025-09-02.csv")
         earlier = rows.time.dt.day == 1
         options[80_500, side] = oracle.with_averages(rows[earlier], rows[~earlier])
-    return oracle.trade_by_hand(index, options, capital=capital, stt=oracle.Decimal("0.001"))
+    return oracle.trade_by_hand(index, options, capital=capital, stt="0.001")
 
 
 @pytest.mark.parametrize("capital", [500_000, 1_000_000, 5_000_000])

@@ -30,6 +30,7 @@ READER: Final = "decode"
 """The name under which the service is registered with the journal."""
 
 _RECORDS_AT_ONCE: Final = 256
+_BYTES_AT_ONCE: Final = 2 << 20
 _PAUSE_S: Final = 0.1
 _PATIENCE_BEHIND: Final = 5
 _REPORT_EVERY_S: Final = 0.5
@@ -67,7 +68,8 @@ def run(
         service = DecodeService(settings, decode, store, clock, reader)
         heartbeat.ready()
         while not stop.is_set():
-            if not service.step():
+            service.step()
+            if not service.behind:
                 stop.wait(_PAUSE_S)
             service.report(heartbeat)
         while service.step():
@@ -95,13 +97,14 @@ class DecodeService:
         self._lag_ns = 0
         self._waiting_rows = 0
         self._waiting_since: float | None = None
-        self._behind = False
+        self.behind = False
+        """Whether the journal had so much that more is probably there; a little is better taken together with the next."""
         self._trouble = ""
         self._reported_at = float("-inf")
         self._log = get_logger(__name__)
 
     def step(self) -> bool:
-        """Keep what is due and decode the next records; tells whether still more are there already."""
+        """Keep what is due and decode the next records; tells whether there were any."""
         if self._due():
             self._flush()
         if self._trouble:
@@ -112,8 +115,9 @@ class DecodeService:
         else:
             self._lag_ns = 0
         self._live.publish()
-        self._behind = bool(records) and self._reader.wait(0.0)
-        return self._behind
+        size = sum(len(record.payload) for record in records)
+        self.behind = len(records) == _RECORDS_AT_ONCE or size >= _BYTES_AT_ONCE
+        return bool(records)
 
     def finish(self) -> None:
         """Keep and show everything decoded; raises `StoreError` when the store cannot."""
@@ -175,7 +179,7 @@ class DecodeService:
         if self._waiting_since is None:
             return False
         waited_s = self._clock.monotonic() - self._waiting_since
-        patience_s = self._settings.flush_s * (_PATIENCE_BEHIND if self._behind else 1)
+        patience_s = self._settings.flush_s * (_PATIENCE_BEHIND if self.behind else 1)
         return waited_s >= patience_s or self._waiting_rows >= self._settings.flush_rows
 
     def _keep(self) -> None:

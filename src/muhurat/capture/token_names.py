@@ -6,20 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from muhurat.errors import MuhuratError
-
-
-class _Entry(msgspec.Struct):
-    token: int
-    modelled: bool = False
-
-
-class _UniverseFile(msgspec.Struct):
-    instruments: dict[str, _Entry]
+from muhurat.capture.universe import load_universe
 
 
 class DayNames:
@@ -72,13 +62,13 @@ class TokenNames:
     def on(self, day: str) -> DayNames:
         """The names on a day `YYYYMMDD`; without a universe file every token is unknown.
 
-        Raises `MuhuratError` when the file is there and spoilt.
+        Raises `UniverseError` when the file is there and spoilt.
         """
         path = self._universe / f"{self._feed}_{day}.json"
         stamp = _stamp(path)
         if (day, stamp) != (self._day, self._stamp) or not self._day:
             self._day, self._stamp = day, stamp
-            self._names = DayNames(_read(path) if stamp else {})
+            self._names = DayNames(_named(path) if stamp else {})
         return self._names
 
 
@@ -90,9 +80,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_ino
 
 
-def _read(path: Path) -> dict[int, tuple[str, bool]]:
-    try:
-        instruments = msgspec.json.decode(path.read_bytes(), type=_UniverseFile).instruments
-    except msgspec.DecodeError as error:
-        raise MuhuratError(f"the universe file {path} cannot be read: {error}") from error
-    return {entry.token: (symbol, entry.modelled) for symbol, entry in instruments.items()}
+def _named(path: Path) -> dict[int, tuple[str, bool]]:
+    """The instruments that are recorded and those that may be, or were before the universe was centred anew."""
+    universe = load_universe(path)
+    entries = {**universe.reserve, **universe.instruments}
+    return {entry.token: (symbol, entry.modelled) for symbol, entry in entries.items()}

@@ -106,6 +106,15 @@ def _settings(desk: Desk | None, wanted: Sequence[str]) -> tuple[Parameters, Lim
     return with_settings(*base, wanted)
 
 
+def _dump(path: Path) -> Sequence[Instrument]:
+    from muhurat.venues.kite.instruments import parse_instruments
+
+    try:
+        return parse_instruments(path.read_text(encoding="utf-8"), source=str(path))
+    except OSError as error:
+        raise UsageError(f"the instrument dump {path} cannot be read: {error.strerror}") from error
+
+
 def _traded(
     folder: Path,
     day: date,

@@ -2,61 +2,112 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import signal
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from muhurat.clock import Clock
 from muhurat.heartbeat import read_heartbeats
 from muhurat.log import get_logger
+from muhurat.supervisor.kernel import age_s, everyone
 from muhurat.supervisor.process import ServiceProcess
 from muhurat.supervisor.service import Service
 from muhurat.supervisor.states import State
 
-_MEMORY_EVERY_S: Final = 1.0
+_LOOK_EVERY_S: Final = 0.5
+_OWN_GAP_S: Final = 5.0
+"""Between two looks: more, and it was we who were stopped (a machine that slept), so nobody's silence says anything."""
+
+_NEARLY: Final = 0.8
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """The last word heard of a process, and when we first heard it, by our own clock."""
+
+    pid: int
+    said_at: float
+    heard_at: float
+
+
 class Health:
-    """Looks at running services: memory each second, silence each second, the log line every `check_interval_s`."""
+    """Looks at services twice a second; writes the health lines every `check_interval_s`."""
 
-    run_dir: Path
-    clock: Clock
-    check_interval_s: float = 30
-    _next_look: float = 0
-    _next_line: float = 0
-    _warned: set[str] = field(default_factory=set)
+    def __init__(self, run_dir: Path, clock: Clock, check_interval_s: float = 30) -> None:
+        self._run_dir = run_dir
+        self._clock = clock
+        self._check_interval_s = check_interval_s
+        self._looked_at = float("-inf")
+        self._next_line = clock.monotonic() + check_interval_s
+        self._words: dict[str, _Word] = {}
+        self._warned: set[int] = set()
+        self._log = get_logger("health")
 
-    def look(self, services: list[Service]) -> None:
-        """Restart what outgrew its memory or fell silent; write the health lines when they are due."""
-        now = self.clock.monotonic()
-        if now < self._next_look:
+    def look(self, services: Sequence[Service]) -> None:
+        """Have what outgrew its memory or fell silent started again; write the health lines when they are due."""
+        now = self._clock.monotonic()
+        if now < self._looked_at + _LOOK_EVERY_S:
             return
-        self._next_look = now + _MEMORY_EVERY_S
-        heartbeats = read_heartbeats(self.run_dir)
+        if now > self._looked_at + _OWN_GAP_S:
+            self._words.clear()
+        self._looked_at = now
         speak = now >= self._next_line
         if speak:
-            self._next_line = now + self.check_interval_s
+            self._next_line = now + self._check_interval_s
+        said, memory = self._heartbeats(), _memory_by_session()
         for service in services:
-            if service.state is State.RUNNING and service.process is not None:
-                heard = heartbeats.get(service.spec.name, {})
-                own = heard.get("pid") == service.process.pid
-                silent_s = now - float(heard["monotonic"]) if own else 0.0
-                self._look_at(service, service.process, silent_s, speak)
+            process = service.process
+            if process is not None and service.state in (State.STARTING, State.RUNNING):
+                memory_mb = memory[process.pid] / 2**20
+                if speak:
+                    self._tell(service, process, memory_mb)
+                if not self._outgrown(service, process, memory_mb):
+                    self._listen(service, process, said.get(service.spec.name, {}), now)
 
-    def _look_at(self, service: Service, process: ServiceProcess, silent_s: float, speak: bool) -> None:
-        spec = service.spec
-        memory_mb = process.memory_mb()
-        if speak:
-            uptime_s = (self.clock.now_ns() - process.identity.since_ns) // 1_000_000_000
-            get_logger("health").info(
-                f"{spec.name}: PID={process.pid}, Memory={memory_mb:.1f}MB, "
-                f"Uptime={uptime_s}s, Restarts={service.restarts}"
-            )
-        if memory_mb > spec.memory_limit_mb:
-            service.restart(f"uses {memory_mb:.0f} MB, more than its limit of {spec.memory_limit_mb} MB")
-        elif memory_mb > 0.8 * spec.memory_limit_mb and spec.name not in self._warned:
-            self._warned.add(spec.name)
-            get_logger("health").warning("memory", service=spec.name, memory_mb=round(memory_mb))
-        elif silent_s > spec.patience.silent_s:
-            service.restart(f"said nothing for {silent_s:.0f} s")
+    def _heartbeats(self) -> Mapping[str, dict[str, Any]]:
+        try:
+            return read_heartbeats(self._run_dir)
+        except msgspec.DecodeError as error:
+            self._log.warning("a heartbeat cannot be read", why=str(error))
+            return {}
+
+    def _tell(self, service: Service, process: ServiceProcess, memory_mb: float) -> None:
+        self._log.info(
+            f"{service.spec.name}: PID={process.pid}, Memory={memory_mb:.1f}MB, "
+            f"Uptime={age_s(process.identity.start_ticks):.0f}s, Restarts={service.restarts}"
+        )
+
+    def _outgrown(self, service: Service, process: ServiceProcess, memory_mb: float) -> bool:
+        limit_mb = service.spec.memory_limit_mb
+        if memory_mb > limit_mb:
+            service.fail(f"uses {memory_mb:.0f} MB, more than its limit of {limit_mb} MB")
+            return True
+        if memory_mb > _NEARLY * limit_mb and process.pid not in self._warned:
+            self._warned.add(process.pid)
+            self._log.warning("memory", service=service.spec.name, memory_mb=round(memory_mb), limit_mb=limit_mb)
+        return False
+
+    def _listen(self, service: Service, process: ServiceProcess, said: dict[str, Any], now: float) -> None:
+        """A service that has spoken and does so no more hangs; SIGABRT lets it leave its stack in its output."""
+        if said.get("pid") != process.pid or service.state is not State.RUNNING:
+            return
+        name, said_at = service.spec.name, float(said.get("monotonic", 0.0))
+        known = self._words.get(name)
+        if known is None or (known.pid, known.said_at) != (process.pid, said_at):
+            self._words[name] = _Word(process.pid, said_at, now)
+        elif now - known.heard_at > service.spec.patience.silent_s:
+            del self._words[name]
+            service.fail(f"said nothing for {now - known.heard_at:.0f} s", signal.SIGABRT)
+
+
+def _memory_by_session() -> Counter[int]:
+    """Resident bytes of every session: a service leads one, and its descendants are members."""
+    memory: Counter[int] = Counter()
+    for seen in everyone():
+        memory[seen.session] += seen.rss_bytes
+    return memory

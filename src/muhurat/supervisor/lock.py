@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from muhurat.supervisor.kernel import pids
+
 _FLOCK: Final = "hhqqi0q"  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
 
@@ -49,12 +51,12 @@ def holders(path: Path) -> Iterator[int]:
         wanted = path.stat()
     except FileNotFoundError:
         return
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid() and _holds(name, wanted):
-            yield int(name)
+    for pid in pids():
+        if pid != os.getpid() and _holds(pid, wanted):
+            yield pid
 
 
-def _holds(pid: str, wanted: os.stat_result) -> bool:
+def _holds(pid: int, wanted: os.stat_result) -> bool:
     with suppress(OSError):  # it ended, or is somebody else's
         for entry in os.scandir(f"/proc/{pid}/fd"):
             with suppress(OSError):

@@ -2,8 +2,8 @@
 
 In the run directory a service has `<service>.lock`, open in the service and in what it spawns, and locked exactly as
 long as one of them lives; its first byte is a newline once the service has said that it is ready. Beside it,
-`<service>.pid.json` says who: pid and the kernel's start time of that pid together name a process for good. A supervisor
-that is killed before it could write that file leaves a process that the next one finds by its lock.
+`<service>.pid.json` says who: pid and the kernel's start time of that pid together name a process for good. A
+supervisor that is killed before it could write that file leaves a process that the next one finds by its lock.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from muhurat.log import get_logger
 from muhurat.supervisor import lock
 from muhurat.supervisor.kernel import Seen, boot_id, everyone, look
 from muhurat.supervisor.spec import ServiceSpec
+
+SUPERVISOR: Final = "supervisor"
+"""The name under which the supervisor itself has a lock, as a service has one."""
 
 _STARTED: Final = b"."
 _READY: Final = b"\n"
@@ -66,7 +69,10 @@ class ServiceProcess:
 
     def said_ready(self) -> bool:
         """Whether the service has said, to us or to our predecessor, that it does its work."""
-        return self._lock_path.read_bytes()[:1] == _READY
+        try:
+            return self._lock_path.read_bytes()[:1] == _READY
+        except FileNotFoundError:  # somebody cleaned the run directory
+            return False
 
     def ended(self) -> bool:
         """Whether the main process is gone; others of the service may live on."""
@@ -83,7 +89,10 @@ class ServiceProcess:
         """
         if self._child is None:
             return None
-        told = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            told = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # who started us ignores SIGCHLD, so the kernel keeps no zombies
+            return None
         if told is None:
             return None
         return told.si_status if told.si_code == os.CLD_EXITED else -told.si_status
@@ -208,7 +217,8 @@ def lock_is_held(name: str, run_dir: Path) -> bool:
 def names(run_dir: Path) -> set[str]:
     """Every service that ever ran in this run directory."""
     stems = {path.name.removesuffix(".lock") for path in run_dir.glob("*.lock")}
-    return stems | {path.name.removesuffix(".pid.json") for path in run_dir.glob("*.pid.json")}
+    stems |= {path.name.removesuffix(".pid.json") for path in run_dir.glob("*.pid.json")}
+    return stems - {SUPERVISOR}
 
 
 def recorded(name: str, run_dir: Path) -> Identity | None:

@@ -37,7 +37,7 @@ class Retries:
             self._failures.popleft()
         if len(self._failures) > patience.burst:
             return None
-        longest = min(patience.first_delay_s * 2**self._doublings, patience.longest_delay_s)
+        longest = min(patience.first_delay_s * 2.0**self._doublings, patience.longest_delay_s)
         delay_s = longest * self._chance.uniform(0.5, 1.0) if self._doublings else longest
         self._doublings = min(self._doublings + 1, _MOST_DOUBLINGS)
         return delay_s

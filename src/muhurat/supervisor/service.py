@@ -1,34 +1,36 @@
-"""One supervised service: a small state machine that is stepped many times a second and never blocks."""
+"""One supervised service: a small state machine that is stepped many times a second and never waits."""
 
 from __future__ import annotations
 
 import random
 import signal
-from collections import deque
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from muhurat.clock import Clock, ist
 from muhurat.errors import CalendarError, MuhuratError
 from muhurat.log import get_logger
 from muhurat.supervisor.alerts import Alerts
 from muhurat.supervisor.history import History
-from muhurat.supervisor.process import (
-    ServiceProcess,
-    find,
-    holders,
-    is_alive,
-    lock_is_held,
-    recorded,
-    signal_group,
-    spawn,
-)
+from muhurat.supervisor.hours import Hours
+from muhurat.supervisor.process import Launcher, ServiceProcess, StillRuns
+from muhurat.supervisor.retries import Retries
 from muhurat.supervisor.spec import ServiceSpec
 from muhurat.supervisor.states import ALIVE, ALLOWED, State
 
-_WRONG_USE = 2
+_WRONG_USE: Final = 2
+_BY_OPERATOR: Final = "stopped by the operator"
+_LEFTOVER_GRACE_S: Final = 5.0
+"""For what an earlier supervisor left and nobody asks for: 10 s after `up` it is to be gone."""
+
+_REST_GRACE_S: Final = 1.0
+"""For what the main process leaves behind when it ends."""
+
+_KILL_EVERY_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class Surroundings:
     """What every service of a supervisor shares."""
 
     run_dir: Path
-    logs_dir: Path
+    launcher: Launcher
     clock: Clock
     alerts: Alerts
     history: History
@@ -44,7 +46,7 @@ class Surroundings:
 
 
 class Service:
-    """Keeps one service in the state that its window and its operator want."""
+    """Keeps one service in the state that its hours and its operator want."""
 
     def __init__(self, spec: ServiceSpec, around: Surroundings) -> None:
         self.spec = spec
@@ -54,32 +56,36 @@ class Service:
         self.since_ns = around.clock.now_ns()
         self.process: ServiceProcess | None = None
         self._around = around
+        self._hours = Hours(spec.window)
+        self._retries = Retries(spec.patience, around.chance)
         self._log = get_logger("supervisor")
-        self._hold: AbstractContextManager[None] | None = None
-        self._due = 0.0
-        self._attempt = 0
-        self._deaths: deque[float] = deque()
-        self._after_stop = State.WAITING
-        self._resting_until_ns = 0
+        self._hold = ExitStack()  # on desk time, while STARTING
+        self._until_ns = 0  # the end of the hours it was started in
+        self._due = 0.0  # real time at which the present state has lasted long enough
+        self._then: Callable[[], None] = self._wait  # what follows STOPPING
 
     def adopt(self) -> None:
         """Take over what an earlier supervisor left: ours as it is, anything else is ended."""
-        found = find(self.spec, self._around.run_dir)
-        if found is not None and found.identity.fingerprint == self.spec.fingerprint() and self._wanted() is not None:
-            self.process = found
-            self._enter(State.RUNNING, f"adopted pid {found.pid}")
-            self.since_ns = found.identity.since_ns
+        process, until_ns = self._around.launcher.find(self.spec.name), self._open_until()
+        stopped = self._stop_mark.exists()
+        same = process is not None and process.identity.fingerprint == self.spec.fingerprint()
+        if process is None or until_ns is None or stopped or not same:
+            rest = partial(self._enter, State.STOPPED, _BY_OPERATOR) if stopped else self._wait
+            self._clear_away(process, rest)
             return
-        if found is not None:
-            found.close()
-        self._sweep_orphans(signal.SIGTERM)
-        self._after_stop = State.WAITING
-        if lock_is_held(self.spec.name, self._around.run_dir):
-            self._due = self._now() + min(self.spec.patience.stop_s, 5)
-            self._enter(State.STOPPING, "ending what an earlier supervisor left")
+        self.process, self._until_ns = process, until_ns
+        ready, patience = process.said_ready(), self.spec.patience
+        self._due = self._now() + (patience.healthy_after_s if ready else patience.start_s)
+        self._enter(State.RUNNING if ready else State.STARTING, f"adopted pid {process.pid}")
+        self.since_ns = process.identity.since_ns
+
+    def evict(self) -> None:
+        """End whatever lives of a service that the desk no longer asks for."""
+        rest = partial(self._enter, State.STOPPED, "the desk no longer names it")
+        self._clear_away(self._around.launcher.find(self.spec.name), rest)
 
     def step(self) -> None:
-        """Look once at the process, the window and the time, and do what follows."""
+        """Look once at the process, the hours and the time, and do what follows."""
         match self.state:
             case State.WAITING:
                 self._step_waiting()
@@ -92,38 +98,50 @@ class Service:
             case State.STOPPING:
                 self._step_stopping()
             case State.FINISHED:
-                if self._around.clock.now_ns() >= self._resting_until_ns:
-                    self._enter(State.WAITING, "")
+                if self._around.clock.now_ns() >= self._until_ns:
+                    self._wait()
             case State.STOPPED | State.FATAL:
                 pass
 
     def start(self) -> None:
-        """An operator's start: forgets earlier failures; outside the window it waits for it."""
-        if self.state not in ALIVE:
-            self._attempt = 0
-            self._deaths.clear()
-            if self.state is not State.WAITING:
-                self._enter(State.WAITING, "started by the operator")
+        """An operator's start: forgets earlier failures; outside the hours it waits for them."""
+        self._stop_mark.unlink(missing_ok=True)
+        self._retries.forget()
+        if self.state is State.STOPPING:
+            self._then = self._wait
+        elif self.state not in (State.STARTING, State.RUNNING, State.WAITING):
+            self._wait()
 
-    def stop(self, then: State = State.STOPPED, why: str = "stopped by the operator") -> None:
-        """Ask the service to end and rest in `then`."""
-        if self.state in (State.STARTING, State.RUNNING):
-            self._ask_to_end(then, why)
-        elif self.state is State.STOPPING:
-            self._after_stop = then
-        elif State.STOPPED in ALLOWED[self.state] and then is State.STOPPED:
-            self._enter(State.STOPPED, why)
+    def stop(self) -> None:
+        """An operator's stop: lasts until an operator's start, also when this supervisor is killed."""
+        try:
+            self._stop_mark.touch()
+        except OSError as error:
+            self._log.warning("stop not remembered", service=self.spec.name, why=error.strerror)
+        self._bring_to(State.STOPPED, _BY_OPERATOR)
 
-    def restart(self, why: str) -> None:
-        """End the service and start it again at once; counts as a death in the burst limit."""
+    def stand_down(self, why: str) -> None:
+        """The whole desk ends: an operator's stop ends with it."""
+        self._stop_mark.unlink(missing_ok=True)
+        if self.state in ALIVE or self.state is State.BACKOFF:
+            self._bring_to(State.WAITING, why)
+
+    def restart(self) -> None:
+        """An operator's restart: no failure, so it neither waits nor counts."""
+        self.start()
         if self.state in (State.STARTING, State.RUNNING):
-            self._ask_to_end(State.BACKOFF, why)
-        else:
-            self.start()
+            self._end("restarted by the operator", self._wait)
+
+    def fail(self, why: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """End a process that is not well; it is tried again like one that died."""
+        grace_s = self.spec.patience.stop_s
+        if number is not signal.SIGTERM:
+            grace_s = min(grace_s, _LEFTOVER_GRACE_S)
+        self._end(why, partial(self._failed, why), number, grace_s)
 
     def kill(self) -> None:
         """Force the end of everything the service started."""
-        self._sweep_orphans(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
     @property
     def gone(self) -> bool:
@@ -138,147 +156,168 @@ class Service:
             "pid": self.process.pid if self.process else None,
             "since": ist(self.since_ns).isoformat(timespec="seconds"),
             "restarts": self.restarts,
-            "detail": self.detail,
+            "detail": self._outlook() or self.detail,
         }
 
     def _step_waiting(self) -> None:
-        until = self._wanted()
-        if until is None:
-            return
-        self._hold = self._around.clock.hold()
-        self._hold.__enter__()
+        until_ns = self._open_until()
+        if until_ns is not None:
+            self._launch(until_ns)
+
+    def _launch(self, until_ns: int) -> None:
+        self._until_ns = until_ns
+        self._enter(State.STARTING, "")
         try:
-            self.process = spawn(self.spec, self._around.run_dir, self._around.logs_dir, self._around.clock.now_ns())
+            self.process = self._around.launcher.spawn(self.spec, self._around.clock.now_ns())
+        except StillRuns as error:
+            self._end(str(error), self._wait, grace_s=_REST_GRACE_S)
         except MuhuratError as error:
-            self._enter(State.STARTING, "")
-            if not error.permanent:
-                self._sweep_orphans(signal.SIGKILL)
             self._failed(str(error), fatal=error.permanent)
-            return
-        self._due = self._now() + self.spec.patience.start_s
-        self._enter(State.STARTING, f"pid {self.process.pid}")
+        else:
+            self._due = self._now() + self.spec.patience.start_s
+            self.detail = f"pid {self.process.pid}"
 
     def _step_starting(self) -> None:
-        process = self._living()
-        if process is None:
+        if self.process is None or self.process.ended():
             self._died()
-        elif process.said_ready():
-            self._enter(State.RUNNING, f"pid {process.pid}")
+        elif self.process.said_ready():
             self._due = self._now() + self.spec.patience.healthy_after_s
+            self._enter(State.RUNNING, f"pid {self.process.pid}")
         elif self._now() > self._due:
-            self._ask_to_end(State.BACKOFF, f"not ready within {self.spec.patience.start_s:g} s")
+            self.fail(f"not ready within {self.spec.patience.start_s:g} s")
+        else:
+            self._mind_the_hours()
 
     def _step_running(self) -> None:
-        if self._living() is None:
+        if self.process is None or self.process.ended():
             self._died()
             return
-        if self._attempt and self._now() > self._due:
-            self._attempt = 0
-        if self._wanted() is None:
-            self._ask_to_end(State.WAITING, "its window closed")
+        if self._now() > self._due:
+            self._retries.healthy()
+        self._mind_the_hours()
+
+    def _mind_the_hours(self) -> None:
+        """End what has reached the close it was started for: a clock that is set back must not end anything."""
+        if self._around.clock.now_ns() >= self._until_ns:
+            self._bring_to(State.WAITING, "its hours are over")
 
     def _step_backoff(self) -> None:
-        if self._wanted() is None:
-            self._enter(State.WAITING, "its window closed")
+        until_ns = self._open_until()
+        if until_ns is None:
+            self._enter(State.WAITING, "its hours are over")
         elif self._now() >= self._due:
             self.restarts += 1
-            self.state = State.WAITING
-            self._step_waiting()
+            self._launch(until_ns)
 
     def _step_stopping(self) -> None:
-        main_gone = self._living() is None
-        if main_gone and not lock_is_held(self.spec.name, self._around.run_dir):
-            self._forget_process()
-            if self._after_stop is State.BACKOFF:
-                self._failed(self.detail)
-            else:
-                self._enter(self._after_stop, self.detail)
-        elif self._now() > self._due:
-            self._log.warning("forced", service=self.spec.name, after_s=self.spec.patience.stop_s)
+        main_ended = self.process is None or self.process.ended()
+        if main_ended and not self._around.launcher.remains(self.spec.name, self.process):
+            self._let_go()
+            self._then()
+            return
+        now = self._now()
+        if main_ended:
+            self._due = min(self._due, now + _REST_GRACE_S)
+        if now >= self._due:
+            self._log.warning("forced to end", service=self.spec.name)
             self.kill()
-            self._due = self._now() + 1.0
+            self._due = now + _KILL_EVERY_S
 
     def _died(self) -> None:
-        code = self.process.exit_code if self.process else None
-        self._sweep_orphans(signal.SIGKILL)
-        self._forget_process()
-        if code == 0:
-            until = self._wanted()
-            self._resting_until_ns = until if until is not None else self._around.clock.now_ns()
-            self._enter(State.FINISHED, "ended by itself")
-            return
-        how = (
-            "ended" if code is None else f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        )
-        self._failed(f"{how}; see {self.spec.name}_output.log", fatal=code == _WRONG_USE)
+        then = self._after_death(self.process.exit_code if self.process else None)
+        if self._around.launcher.remains(self.spec.name, self.process):
+            self._end("its main process died, the rest is being ended", then, signal.SIGKILL, _KILL_EVERY_S)
+        else:
+            self._let_go()
+            then()
+
+    def _after_death(self, code: int | None) -> Callable[[], None]:
+        if code == 0 and not self.spec.stays:
+            return partial(self._enter, State.FINISHED, "ended by itself")
+        why = f"{_how_it_ended(code)}; see {self.spec.name}_output.log"
+        return partial(self._failed, why, fatal=code == _WRONG_USE)
 
     def _failed(self, why: str, *, fatal: bool = False) -> None:
-        patience, now = self.spec.patience, self._now()
-        self._deaths.append(now)
-        while self._deaths and self._deaths[0] < now - patience.burst_window_s:
-            self._deaths.popleft()
-        if fatal or len(self._deaths) > patience.burst:
-            many = "" if fatal else f"{len(self._deaths)} deaths within {patience.burst_window_s:g} s; "
+        now = self._now()
+        delay_s = self._retries.failed(now)
+        alerts, name = self._around.alerts, self.spec.name
+        if fatal or delay_s is None:
+            window_s = self.spec.patience.burst_window_s
+            many = "" if fatal else f"{self._retries.lately} deaths within {window_s:g} s; "
             self._enter(State.FATAL, many + why)
-            hint = f"look at its log, then `muhurat start {self.spec.name}`"
-            self._around.alerts.raise_("critical", f"{self.spec.name} given up: {many}{why}", hint)
-            return
-        longest = min(patience.first_delay_s * 2**self._attempt, patience.longest_delay_s)
-        delay_s = longest * self._around.chance.uniform(0.5, 1.0) if self._attempt else longest
-        self._attempt += 1
-        self._due = now + delay_s
-        self._enter(State.BACKOFF, f"{why}; again in {delay_s:.1f} s")
-        self._around.alerts.raise_("warning", f"{self.spec.name}: {why}", "")
+            hint = f"look at its log, then `muhurat start {name}`"
+            alerts.raise_("critical", f"{name} given up: {many}{why}", hint)
+        else:
+            self._due = now + delay_s
+            self._enter(State.BACKOFF, f"{why}; again in {delay_s:.1f} s")
+            alerts.raise_("warning", f"{name}: {why}", "")
 
-    def _ask_to_end(self, then: State, why: str) -> None:
-        self._after_stop = then
-        self._due = self._now() + self.spec.patience.stop_s
-        if self.process is not None:
-            self.process.ask(signal.SIGTERM)
+    def _bring_to(self, rest: State, why: str) -> None:
+        """Into a state without a process, by way of STOPPING when there is one."""
+        then = partial(self._enter, rest, why)
+        if self.state in (State.STARTING, State.RUNNING):
+            self._end(why, then)
+        elif self.state is State.STOPPING:
+            self._then = then
+        elif self.state is not rest:
+            then()
+
+    def _end(
+        self,
+        why: str,
+        then: Callable[[], None],
+        number: signal.Signals = signal.SIGTERM,
+        grace_s: float | None = None,
+    ) -> None:
+        self._then = then
+        self._due = self._now() + (self.spec.patience.stop_s if grace_s is None else grace_s)
+        self._signal(number)
         self._enter(State.STOPPING, why)
 
-    def _living(self) -> ServiceProcess | None:
-        return self.process if self.process is not None and not self.process.ended() else None
+    def _clear_away(self, process: ServiceProcess | None, then: Callable[[], None]) -> None:
+        self.process = process
+        if process is not None or self._around.launcher.remains(self.spec.name, None):
+            grace_s = min(self.spec.patience.stop_s, _LEFTOVER_GRACE_S)
+            self._end("ending what an earlier supervisor left", then, grace_s=grace_s)
+        else:
+            then()
 
-    def _forget_process(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
+        self._around.launcher.signal(self.spec.name, self.process, number)
+
+    def _let_go(self) -> None:
         if self.process is not None:
             self.process.close()
             self.process = None
 
-    def _sweep_orphans(self, number: signal.Signals) -> None:
-        """Signal whatever of this service still lives: its group, and holders of its lock that left the group."""
-        identity = recorded(self.spec.name, self._around.run_dir)
-        if identity is not None and is_alive(identity):
-            signal_group(identity.pid, number)
-        if lock_is_held(self.spec.name, self._around.run_dir):
-            for orphan in holders(self.spec.name, self._around.run_dir):
-                orphan.send_signal(number)
+    def _wait(self) -> None:
+        self._enter(State.WAITING, "")
 
-    def _wanted(self) -> int | None:
+    def _open_until(self) -> int | None:
         """Until when (UTC ns) the service should run now; None when it should not."""
-        if self.spec.window is None:
-            return 2**62
-        now = self._around.clock.now_ns()
         try:
-            edges = self.spec.window.edges(ist(now).date())
+            return self._hours.open_until(self._around.clock.now_ns())
         except CalendarError as error:
-            self._note(f"no hours: {error}")
+            detail = f"no hours: {error}"
+            if detail != self.detail:
+                self.detail = detail
+                self._around.alerts.raise_("critical", f"{self.spec.name}: {detail}", "see `muhurat calendar show`")
             return None
-        if edges is None or not edges[0] <= now < edges[1]:
-            return None
-        return edges[1]
 
-    def _note(self, detail: str) -> None:
-        if detail != self.detail:
-            self.detail = detail
-            self._around.alerts.raise_("critical", f"{self.spec.name}: {detail}", "see `muhurat calendar show`")
+    def _outlook(self) -> str:
+        opens_ns = self._hours.opens_at(self._around.clock.now_ns()) if self.state is State.WAITING else None
+        return f"starts at {ist(opens_ns):%H:%M:%S}" if opens_ns is not None else ""
+
+    @property
+    def _stop_mark(self) -> Path:
+        return self._around.run_dir / f"{self.spec.name}.stopped"
 
     def _enter(self, state: State, detail: str) -> None:
         if state is not self.state and state not in ALLOWED[self.state]:
             raise AssertionError(f"{self.spec.name}: {self.state} -> {state} is no step of a service")
-        if state is not State.STARTING and self._hold is not None:
-            self._hold.__exit__(None, None, None)
-            self._hold = None
+        self._hold.close()
+        if state is State.STARTING:
+            self._hold.enter_context(self._around.clock.hold())
         self._log.info("service", service=self.spec.name, was=self.state.value, state=state.value, detail=detail)
         self.state, self.detail = state, detail
         self.since_ns = self._around.clock.now_ns()
@@ -289,6 +328,16 @@ class Service:
 
 
 def _how_it_ended(code: int | None) -> str:
+    """In words; of an adopted process nobody learns the exit code."""
     if code is None:
         return "ended"
-    return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+    if code == 0:
+        return "ended by itself inside its hours"
+    return f"exit code {code}" if code > 0 else f"killed by {_signal_name(-code)}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

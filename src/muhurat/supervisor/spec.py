@@ -23,7 +23,7 @@ class Window(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionWindow:
-    """Hours told by a calendar: from `lead_s` before the earliest of `starts` to `linger_s` after the latest of `stops`.
+    """Hours told by a calendar: `lead_s` before the earliest of `starts` to `linger_s` after the latest of `stops`.
 
     An edge is text that the calendar understands: `09:05`, `open-10m`, `close+5m`.
     """

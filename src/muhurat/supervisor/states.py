@@ -20,14 +20,14 @@ class State(StrEnum):
 
 
 ALLOWED: Final[dict[State, frozenset[State]]] = {
-    State.WAITING: frozenset({State.STARTING, State.RUNNING, State.STOPPED, State.STOPPING}),
-    State.STARTING: frozenset({State.RUNNING, State.BACKOFF, State.STOPPING, State.FATAL, State.FINISHED}),
-    State.RUNNING: frozenset({State.BACKOFF, State.STOPPING, State.FATAL, State.FINISHED}),
-    State.BACKOFF: frozenset({State.STARTING, State.STOPPED, State.WAITING, State.FATAL}),
-    State.STOPPING: frozenset({State.STOPPED, State.WAITING, State.BACKOFF, State.FATAL, State.FINISHED}),
-    State.STOPPED: frozenset({State.STARTING, State.WAITING}),
-    State.FINISHED: frozenset({State.STARTING, State.WAITING, State.STOPPED}),
-    State.FATAL: frozenset({State.STARTING, State.STOPPED, State.WAITING}),
+    State.WAITING: frozenset({State.STARTING, State.RUNNING, State.STOPPING, State.STOPPED}),
+    State.STARTING: frozenset({State.RUNNING, State.STOPPING, State.BACKOFF, State.FINISHED, State.FATAL}),
+    State.RUNNING: frozenset({State.STOPPING, State.BACKOFF, State.FINISHED, State.FATAL}),
+    State.BACKOFF: frozenset({State.STARTING, State.WAITING, State.STOPPED}),
+    State.STOPPING: frozenset({State.WAITING, State.STOPPED, State.BACKOFF, State.FINISHED, State.FATAL}),
+    State.STOPPED: frozenset({State.WAITING}),
+    State.FINISHED: frozenset({State.WAITING, State.STOPPED}),
+    State.FATAL: frozenset({State.WAITING, State.STOPPED}),
 }
 
 ALIVE: Final = frozenset({State.STARTING, State.RUNNING, State.STOPPING})

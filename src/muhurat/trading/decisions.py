@@ -17,6 +17,8 @@ from muhurat.model.order import Fill, Order
 from muhurat.model.position import Trade
 from muhurat.trading.contracts import Contract
 from muhurat.trading.indicators import Averages
+from muhurat.trading.kernel import Decision, Exit, Refuse
+from muhurat.trading.risk import Approved, Refused
 from muhurat.trading.strategy import Rule
 
 Line = dict[str, Any]
@@ -43,8 +45,15 @@ def session_line(day: str, mode: str, balance_paise: int, contracts: int, histor
     }
 
 
-def bar_line(bar: Bar, averages: Averages, rules: Sequence[Rule], verdict: str) -> Line:
-    """An index bar with its averages, every rule that was judged on it, and the verdict."""
+def evaluated_line(bar: Bar, averages: Averages, decision: Decision, ticket: Approved | Refused | None) -> Line:
+    """An index bar with its averages, every rule that was judged on it, and the verdict: risk's where it was asked."""
+    rules, verdict = list(decision.rules), decision.verdict
+    match decision:
+        case Refuse() | Exit():
+            verdict = f"{verdict}:{decision.reason}"
+    if isinstance(ticket, Refused):
+        rules.append(Rule(ticket.reason, ticket.value, ticket.limit, False))
+        verdict = f"refused:{ticket.reason}"
     return {
         "kind": "bar",
         **_candle(bar),

@@ -178,39 +178,35 @@ class Engine:
 
     def _decide(self, event: kernel.Event, signal_ns: int, now_ns: int) -> None:
         self.state, decision = kernel.decide(self.state, event, self.facts.parameters)
+        ticket = self._asked(decision, signal_ns, now_ns) if isinstance(decision, kernel.Enter) else None
         if isinstance(event, kernel.BarClosed):
-            verdict = f"refused:{decision.reason}" if isinstance(decision, kernel.Refuse) else decision.verdict
-            verdict = f"exit:{decision.reason.value}" if isinstance(decision, kernel.Exit) else verdict
-            self._emit(decisions.bar_line(event.bar, self.state.index, decision.rules, verdict))
+            self._emit(decisions.evaluated_line(event.bar, self.state.index, decision, ticket))
         match decision:
-            case kernel.Enter():
-                self._enter(decision, signal_ns, now_ns)
+            case kernel.Enter() if ticket is not None:
+                self._enter(decision, ticket, signal_ns, now_ns)
             case kernel.Refuse():
                 self._refuse(decision, signal_ns, now_ns)
             case kernel.Exit():
                 self._exit(decision, signal_ns, now_ns)
-            case kernel.Stay():
-                pass
 
-    def _enter(self, decision: kernel.Enter, signal_ns: int, now_ns: int) -> None:
-        view = decision.option
-        contract = view.contract
-        strike = decisions.plain_strike(contract.strike)
-        line = decisions.signal_line(signal_ns, contract.side, strike, decision.strength, contract, view.price)
-        self._tell(now_ns, line)
-        premium_paise = to_paise(view.price or 0.0)
+    def _asked(self, decision: kernel.Enter, signal_ns: int, now_ns: int) -> risk.Approved | risk.Refused:
+        """What risk says to a signal."""
+        contract, premium_paise = decision.option.contract, to_paise(decision.option.price or 0.0)
         quantity = risk.size(premium_paise, contract.lot_size, self.risk, self.facts.limits)
         intent = self._order(Purpose.ENTRY, contract.symbol, quantity, premium_paise, "signal", (signal_ns, now_ns))
-        ticket = risk.check(intent, self._risk_now(), self.facts.limits)
+        return risk.check(intent, self._risk_now(), self.facts.limits)
+
+    def _enter(self, decision: kernel.Enter, ticket: risk.Approved | risk.Refused, signal_ns: int, now_ns: int) -> None:
+        contract = decision.option.contract
+        strike = decisions.plain_strike(contract.strike)
+        price = decision.option.price
+        self._tell(now_ns, decisions.signal_line(signal_ns, contract.side, strike, decision.strength, contract, price))
         if isinstance(ticket, risk.Refused):
-            refused = decisions.refused_line(
-                signal_ns, contract.side, strike, ticket.reason, ticket.value, ticket.limit
-            )
-            self._tell(now_ns, refused)
+            said = ticket.reason, ticket.value, ticket.limit
+            self._tell(now_ns, decisions.refused_line(signal_ns, contract.side, strike, *said))
             return
         self.state = replace(self.state, entering=True)
-        number = self.risk.trades + 1
-        trade_id = f"{self.facts.day:%Y%m%d}-{self.facts.mode}-{number}"
+        trade_id = f"{self.facts.day:%Y%m%d}-{self.facts.mode}-{self.risk.trades + 1}"
         self.account.placed(ticket.order, Intent(trade_id, contract, decision.strength))
         self._place(ticket)
 

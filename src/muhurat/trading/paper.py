@@ -25,6 +25,7 @@ from muhurat.trading.simulated import broker_named
 DISABLED: Final = ".trading_disabled"
 _BATCH: Final = 2048
 _WAIT_S: Final = 0.05
+_SPEAK_EVERY_S: Final = 0.5
 _SILENT_NS: Final = 3 * NS_PER_S
 _SILENT_REAL_S: Final = 0.5
 _OVER_NS: Final = 60 * NS_PER_S
@@ -59,10 +60,10 @@ def run_paper(
         while not (stop.is_set() or session.over()):
             session.turn()
             session.obey(disabled_file)
-            heartbeat.beat(session.detail(), **session.gauges())
+            session.speak(heartbeat)
     finally:
         session.close()
-    heartbeat.beat(session.detail(), now=True, **session.gauges())
+    session.speak(heartbeat, now=True)
     return session.engine
 
 
@@ -89,6 +90,7 @@ class _PaperSession:
         self.engine = Engine(facts, broker_named(facts.broker, facts.parameters), book, self._decisions.write)
         self._player = Player(self.engine, decode, open_records)
         self._due_since: float | None = None
+        self._spoke_at = float("-inf")
 
     def recover(self) -> None:
         """Bring the engine to where the input log ends."""
@@ -126,14 +128,17 @@ class _PaperSession:
         """Whether the session has ended and its feed has been silent for a minute since."""
         return self.engine.ended and self._clock.now_ns() - self._player.last_ts_ns > _OVER_NS
 
-    def detail(self) -> str:
-        gauges = self.gauges()
-        held = gauges["position"] or "flat"
-        return f"{gauges['state']}, {held}, {gauges['trades']} trades, {gauges['realised']:+.2f}"
-
-    def gauges(self) -> dict[str, Any]:
+    def speak(self, heartbeat: Heartbeat, *, now: bool = False) -> None:
+        """Tell state and gauges about twice a second; working them out costs more than a message."""
+        at = self._clock.monotonic()
+        if not now and at - self._spoke_at < _SPEAK_EVERY_S:
+            return
+        self._spoke_at = at
         behind_ns = self._clock.now_ns() - self._player.last_ts_ns if self._player.last_ts_ns else 0
-        return {**gauges_of(self.engine), "lag_s": round(max(0, behind_ns) / NS_PER_S, 3)}
+        gauges = {**gauges_of(self.engine), "lag_s": round(max(0, behind_ns) / NS_PER_S, 3)}
+        held = gauges["position"] or "flat"
+        detail = f"{gauges['state']}, {held}, {gauges['trades']} trades, {gauges['realised']:+.2f}"
+        heartbeat.beat(detail, now=now, **gauges)
 
     def close(self) -> None:
         self._player.close()

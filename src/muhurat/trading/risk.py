@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from muhurat.model.money import to_paise
+from muhurat.model.money import plain_rupees, to_paise
 from muhurat.model.order import Order, Purpose
 from muhurat.model.position import Trade
 from muhurat.trading.parameters import Limits
@@ -50,11 +50,11 @@ class RiskState:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No ticket, and the limit that said no, in a word and in numbers."""
+    """No ticket: the limit that said no, the value it saw and what it allows."""
 
     reason: str
-    value: str
-    limit: str
+    value: float | str
+    limit: float | str
 
 
 _SEAL: Final = object()
@@ -105,7 +105,7 @@ def _check_exit(intent: Order, state: RiskState) -> Approved | Refused:
     held = min(state.open_quantity.get(symbol, 0), state.broker_quantity.get(symbol, 0))
     left = held - state.exiting.get(symbol, 0)
     if left <= 0:
-        return Refused("nothing_to_exit", str(intent.quantity), str(left))
+        return Refused("nothing_to_exit", intent.quantity, left)
     return Approved(replace(intent, quantity=min(intent.quantity, left)), _SEAL)
 
 
@@ -116,7 +116,7 @@ def _check_entry(intent: Order, state: RiskState, limits: Limits) -> Refused | N
     open_positions = state.entering + sum(1 for quantity in state.open_quantity.values() if quantity)
     verdicts = (
         ("halted", state.trading is not TradingState.HALTED, state.why, "ACTIVE"),
-        ("daily_loss", loss < most_loss, loss / 100, limits.max_daily_loss),
+        ("daily_loss", loss < most_loss, plain_rupees(loss), float(limits.max_daily_loss)),
         ("reducing", state.trading is not TradingState.REDUCING, state.why, "ACTIVE"),
         ("open_position", open_positions == 0, open_positions, 0),
         ("max_trades", state.trades < limits.max_trades_per_day, state.trades, limits.max_trades_per_day),
@@ -127,10 +127,10 @@ def _check_entry(intent: Order, state: RiskState, limits: Limits) -> Refused | N
             intent.quantity,
             limits.max_order_quantity,
         ),
-        ("max_order_value", value <= most, value / 100, limits.max_order_value),
+        ("max_order_value", value <= most, plain_rupees(value), float(limits.max_order_value)),
         ("duplicate", intent.id not in state.seen, intent.id, "new"),
     )
     for reason, ok, seen, limit in verdicts:
         if not ok:
-            return Refused(reason, str(seen), str(limit))
+            return Refused(reason, seen, limit)
     return None

@@ -62,6 +62,10 @@ class Decisions:
         """The entry fill of the position that is open, if one is."""
         return self.fills[-1] if self.fills and self.fills[-1]["action"] == "BUY" else None
 
+    def _of_kind(self, kind: str) -> list[Line]:
+        lists = {"bar": self.bars, "signal": self.signals, "refused": self.refused, "fill": self.fills}
+        return lists.get(kind, self.trades)
+
     def _forget(self) -> None:
         fresh = Decisions(self.path)
         for part in fields(self):
@@ -76,18 +80,10 @@ class Decisions:
         match line.get("kind"):
             case "session":
                 self.session = line
-            case "bar":
-                self.bars.append(line)
+            case "bar" | "signal" | "refused" | "fill" | "trade" as kind:
+                self._of_kind(kind).append(line)
             case "option_bar":
                 self.option_bars += 1
-            case "signal":
-                self.signals.append(line)
-            case "refused":
-                self.refused.append(line)
-            case "fill":
-                self.fills.append(line)
-            case "trade":
-                self.trades.append(line)
             case "risk":
                 self.state, self.state_why = str(line["state"]), str(line["reason"])
             case "session_end":

@@ -11,7 +11,7 @@ from muhurat.web.palette import GREEN, RED
 TABLE_CSS: Final = """
 .scroll { overflow-x:auto; }
 table.rows { width:100%; border-collapse:collapse; }
-table.rows th { text-align:left; font-weight:500; color:var(--quiet); white-space:nowrap; vertical-align:bottom; }
+table.rows th { text-align:left; font-weight:400; color:var(--quiet); white-space:nowrap; vertical-align:bottom; }
 table.rows td { border-top:1px solid var(--line); white-space:nowrap; }
 table.rows th, table.rows td { padding:0 9px; height:28px; }
 table.rows th { height:24px; }
@@ -22,8 +22,15 @@ table.rows .n + :not(.n) { padding-left:24px; }
 table.rows td.w { white-space:normal; width:99%; line-height:1.3; padding-top:4px; padding-bottom:4px; }
 table.rows tr.foot td { font-weight:600; }
 .quiet { color:var(--quiet); } .good { color:var(--good); } .bad { color:var(--bad); } .wait { color:var(--wait); }
-@media (max-width:700px) { table.rows .x { display:none; } }
+.p { display:none; }
+@media (max-width:700px) {
+  .x { display:none; } .p { display:block; line-height:1.1; padding-bottom:5px; }
+  table.rows th, table.rows td { padding:0 5px; } table.rows .n + :not(.n) { padding-left:10px; }
+}
 """
+
+BOUGHT, SOLD = "0,-4 5,4 -5,4", "0,4 5,-4 -5,-4"
+"""The points of the triangles that mean an option bought and one sold, wherever they are drawn."""
 
 
 def heading(title: str, aside: str = "") -> str:
@@ -34,21 +41,28 @@ def heading(title: str, aside: str = "") -> str:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] = ()) -> str:
     """A table of HTML cells. Letters after a colon in a head say of its column: `n` numbers, aligned right, `w` may
-    wrap and takes the room that is left, `x` only where there is room. `foot` is a last row in bold."""
+    wrap and takes the room that is left, `x` only where there is room. Heads without names are not shown. `foot` is a
+    last row in bold."""
     names, kinds = [], []
     for head in heads:
         name, _, letters = head.partition(":")
         names.append(escape(name))
         kinds.append(" ".join(letters))
     top = "".join(f'<th class="{kind}">{name}</th>' for name, kind in zip(names, kinds, strict=True))
+    top = f"<tr>{top}</tr>" if any(names) else ""
     body = "".join(_row(row, kinds) for row in rows)
     last = _row(foot, kinds, ' class="foot"') if foot else ""
-    return f'<div class="scroll"><table class="rows"><tr>{top}</tr>{body}{last}</table></div>'
+    return f'<div class="scroll"><table class="rows">{top}{body}{last}</table></div>'
 
 
 def empty(text: str) -> str:
     """What a panel says instead of a table: why there is nothing, and what would fill it."""
     return f'<div class="empty">{escape(text)}</div>'
+
+
+def time_of_day(moment: str) -> str:
+    """The time of an ISO instant, its seconds only where there is room."""
+    return f'{escape(moment[11:16])}<span class="x">{escape(moment[16:19])}</span>'
 
 
 def coloured(html: str, amount: float) -> str:

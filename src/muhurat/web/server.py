@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -16,18 +16,30 @@ from muhurat.heartbeat import Heartbeat
 from muhurat.web.dashboard import page
 from muhurat.web.decisions import Decisions
 from muhurat.web.snapshot import Place, Snapshot, take
+from muhurat.web.verdict import verdict
+
+_FRESH_S: Final = 0.5
 
 
 class Desk:
-    """What the service reads again and again; the decisions of a new day replace those of the last."""
+    """What the service reads again and again, twice a second at most however many look; a new day begins anew."""
 
     def __init__(self, place: Place, clock: Clock) -> None:
         self._place = place
         self._clock = clock
         self._day: date | None = None
         self._decisions = Decisions(place.run_dir)
+        self._seen: Snapshot | None = None
+        self._seen_at = float("-inf")
 
     def look(self) -> Snapshot:
+        """The desk as it is now, or was half a second ago."""
+        at = self._clock.monotonic()
+        if self._seen is None or at - self._seen_at >= _FRESH_S:
+            self._seen, self._seen_at = self._take(), at
+        return self._seen
+
+    def _take(self) -> Snapshot:
         today = ist(self._clock.now_ns()).date()
         if today != self._day:
             self._day = today
@@ -44,12 +56,12 @@ def build(place: Place, clock: Clock) -> FastAPI:
     def health(response: Response) -> dict[str, Any]:
         """Whether the desk is all right: 200 when it is or is degraded, 503 when it is down."""
         shot = desk.look()
-        verdict, why = shot.verdict
-        if verdict == "down":
+        word, why = verdict(shot)
+        if word == "down":
             response.status_code = 503
         services = {row["name"]: row["state"] for row in shot.status["services"]}
         return {
-            "status": verdict,
+            "status": word,
             "why": why,
             "time": ist(shot.now_ns).isoformat(timespec="seconds"),
             "session": shot.session_line,
@@ -63,16 +75,19 @@ def build(place: Place, clock: Clock) -> FastAPI:
 
     @api.get("/api/v1/trading")
     def trading() -> dict[str, Any]:
-        """Today's trades, refused signals and open position."""
+        """Today's trades, refused signals and open position; `trader` is what the trader said of itself last."""
         shot = desk.look()
         seen = shot.decisions
+        state, why = shot.trading_state
         return {
-            "state": seen.state,
+            "state": state,
+            "why": why,
             "bars": len(seen.bars),
+            "signals": len(seen.signals),
             "trades": seen.trades,
             "refused": seen.refused,
             "realised": seen.realised,
-            "position": shot.trader.get("position"),
+            "trader": shot.trader,
         }
 
     page.mount(place, desk.look)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,8 @@ STALE_S: Final = 7.0
 
 SILENT_S: Final = 5.0
 """How long a running service may say nothing; real seconds."""
+
+_PRESENT: Final = frozenset({"running", "unsupervised", "stopping"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,12 @@ class Snapshot:
     speed: float
     session_line: str
     session: Session | None
-    status: Mapping[str, Any]
+    status: dict[str, Any]
     spoken: Mapping[str, Spoken]
     trader: Mapping[str, Any]
     decode: Mapping[str, Any]
     history: list[Line]
-    decisions: Decisions = field(default_factory=lambda: Decisions(Path()))
+    decisions: Decisions
 
     @property
     def day(self) -> date:
@@ -74,7 +76,11 @@ class Snapshot:
 
     @property
     def trading_state(self) -> tuple[str, str]:
-        """What the desk may do and why: the trader's own word, or the last one on file."""
+        """What the desk may do and why, as the trader says; `OFF` while there is none, `OVER` after its session."""
+        if not self.runs("trader"):
+            return "OFF", ""
+        if self.trader.get("ended"):
+            return "OVER", ""
         if self.trader.get("state"):
             return str(self.trader["state"]), str(self.trader.get("why") or "")
         return self.decisions.state, self.decisions.state_why
@@ -83,6 +89,10 @@ class Snapshot:
     def alerts(self) -> list[Line]:
         """Today's alerts, oldest first."""
         return [alert for alert in self.status["alerts"] if alert["at"][:10] == self.day.isoformat()]
+
+    def runs(self, service: str) -> bool:
+        """Whether a service has a process, watched or not."""
+        return any(row["name"] == service and row["state"] in _PRESENT for row in self.status["services"])
 
     def silent_s(self, service: str) -> float | None:
         """How long a service has said nothing when that is too long; real seconds."""

@@ -48,7 +48,7 @@ def _of_supervisor(shot: Snapshot) -> Iterator[Problem]:
 
 def _of_services(shot: Snapshot) -> Iterator[Problem]:
     for row in shot.status["services"]:
-        name, state, detail = str(row["name"]), row["state"], str(row["detail"])
+        name, state, detail = str(row["name"]), row["state"], str(row["detail"]).partition("; see ")[0]
         log = f"see logs/{name}_output.log"
         if state == "fatal":
             yield Problem(f"{name} given up: {detail}", f"{log}, then muhurat start {name}", down=True)
@@ -65,7 +65,7 @@ def _of_services(shot: Snapshot) -> Iterator[Problem]:
 
 
 def _of_feeds(shot: Snapshot) -> Iterator[Problem]:
-    """What the recorder says of its feeds; a broken connection counts until the market closes, silence while it is open."""
+    """What the recorder says of its feeds; a broken connection counts until the close, silence in the session."""
     before_close = shot.session is not None and shot.now_ns < shot.session.close_ns
     for name, feed in shot.status["feeds"].items():
         yield from _of_disk(name, feed)

@@ -38,10 +38,24 @@ _RULES: Final = {
     "premium_target": RuleWords("premium, target", "₹", "≥"),
 }
 
+_REASONS: Final = {
+    "ema20_stop": "EMA20 stop",
+    "option_data": "no premium known",
+    "premium_history": "too few bars of the premium",
+    "premium_deviation": "premium's averages too far apart",
+    "signal_strength": "signal too weak",
+    "last_entry_time": "after the last entry time",
+    "closed_this_bar": "a position closed in this bar",
+    "max_trades": "trades of the day used up",
+    "daily_loss": "daily loss limit reached",
+    "open_position": "a position is open",
+    "size": "no lot fits the risk per trade",
+}
+
 
 def rule_words(name: str) -> RuleWords:
     """The words for a rule; one that is not known is called by its own name."""
-    return _RULES.get(name, RuleWords(plain(name)))
+    return _RULES.get(name, RuleWords(name.replace("_", " ")))
 
 
 def rupees(amount: float | None, *, sign: bool = False) -> str:
@@ -76,6 +90,21 @@ def count(number: int | None) -> str:
     return NOTHING if number is None else _grouped(str(number))
 
 
+def value_of(value: Any, unit: str = "") -> str:
+    """Whatever a rule looked at: numbers as numbers, rupees where the unit says so, texts as they are."""
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return rupees(value) if unit == "₹" else points(value)
+        case int():
+            return count(value)
+        case _:
+            return str(value)
+
+
 def number_of(number: int, word: str) -> str:
     """`1 alert`, `3 alerts`."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"
@@ -100,8 +129,9 @@ def clock(instant_ns: int | None, *, seconds: bool = True) -> str:
 
 
 def plain(name: str) -> str:
-    """A name of the program as words: `max_trades` is `max trades`, `refused:size` is `refused: size`."""
-    return name.replace("_", " ").replace(":", ": ")
+    """A reason or a verdict in words: `refused:max_trades` is `refused: trades of the day used up`."""
+    head, colon, reason = name.rpartition(":")
+    return f"{head}{colon}{' ' if colon else ''}{_REASONS.get(reason, reason.replace('_', ' '))}"
 
 
 def contract(line: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from muhurat.capture.journal import HourPaths, hours_of, verify_hour
 from tests.capture.support import FEED, open_writer, payloads_in
 
@@ -35,6 +37,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_before_a_kill_is_there_and_nothing_is_torn(tmp_path: Path) -> None:
     chance = random.Random(20250902)
     number = 0

@@ -14,7 +14,7 @@ from typing import Final, Self
 import msgspec
 
 from muhurat.capture.journal.doorbell import READERS, Bell
-from muhurat.capture.journal.format import ControlRecord, HourPaths, Position, Record, hours_of
+from muhurat.capture.journal.format import HourPaths, Position, Record, hours_of
 from muhurat.capture.journal.hour_reader import Entry, HourReader
 from muhurat.capture.journal.lock import writer_pid
 from muhurat.capture.journal.scan import ByteOrder, header_of, open_bytes
@@ -225,6 +225,3 @@ def _checked(name: str | None) -> str | None:
     if name is not None and not _NAME.fullmatch(name):
         raise JournalError(f"{name!r} cannot name a reader", hint="letters, digits, _ . and - only, 64 at most")
     return name
-
-
-__all__ = ["ControlRecord", "JournalReader", "Position", "Record", "saved_position", "saved_positions"]

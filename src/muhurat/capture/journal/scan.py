@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from muhurat.capture.journal.format import HEADER, LITTLE_HEADER, NS_PER_MS, hour_start_ns, plausible
 from muhurat.errors import JournalError
@@ -25,21 +24,16 @@ _DAY_MS: Final = 86_400_000
 _ANY_YEAR: Final = b"\x00\x00\x01"  # the upper three bytes of every millisecond from 2004 to 2039
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A record that makes sense: where its header begins, its time and the length of its payload."""
+class Found(NamedTuple):
+    """A record that makes sense: where its header begins, its time, the length of its payload, where it ends."""
 
     offset: int
     timestamp_ms: int
     length: int
-
-    @property
-    def end(self) -> int:
-        return self.offset + HEADER.size + self.length
+    end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(NamedTuple):
     """Bytes `[start, end)` that are no complete record; at the end of a file they are a torn tail."""
 
     start: int
@@ -75,15 +69,16 @@ def scan(
     near_ms = hour_start_ns(hour) // NS_PER_MS if hour else None
     at = start
     while at < walk.end:
-        found = walk.record(at)
-        if found and walk.follows(found):
+        for found in walk.in_a_row(at):
             yield found
             at, near_ms = found.end, found.timestamp_ms
-            continue
-        onward = walk.resync(at + 1, found.timestamp_ms if found and near_ms is None else near_ms)
-        if found and onward >= found.end:
-            yield found
-            at, near_ms = found.end, found.timestamp_ms
+        if at >= walk.end:
+            return
+        doubtful = walk.record(at)
+        onward = walk.resync(at + 1, doubtful.timestamp_ms if doubtful and near_ms is None else near_ms)
+        if doubtful and onward >= doubtful.end:
+            yield doubtful
+            at, near_ms = doubtful.end, doubtful.timestamp_ms
         if onward > at:
             yield Damage(at, onward)
         at = onward
@@ -115,13 +110,24 @@ class _Walk:
         timestamp_ms, length = self._header.unpack_from(self.data, at)
         if not plausible(timestamp_ms, length) or at + HEADER.size + length > self.end:
             return None
-        return Found(at, timestamp_ms, length)
+        return Found(at, timestamp_ms, length, at + HEADER.size + length)
 
-    def follows(self, found: Found) -> bool:
-        """Whether what comes after a record looks like a header too, as far as one is there."""
-        if found.end + HEADER.size > self.end:
-            return True
-        return plausible(*self._header.unpack_from(self.data, found.end))
+    def in_a_row(self, at: int) -> Iterator[Found]:
+        """Records one behind the other, each once the header behind it makes sense too, as far as one is there."""
+        data, unpack, end, size = self.data, self._header.unpack_from, self.end, HEADER.size
+        last = end - size
+        if at > last:
+            return
+        timestamp_ms, length = unpack(data, at)
+        while plausible(timestamp_ms, length) and (behind := at + size + length) <= end:
+            if behind > last:
+                yield Found(at, timestamp_ms, length, behind)
+                return
+            following_ms, following_length = unpack(data, behind)
+            if not plausible(following_ms, following_length):
+                return
+            yield Found(at, timestamp_ms, length, behind)
+            at, timestamp_ms, length = behind, following_ms, following_length
 
     def resync(self, start: int, near_ms: int | None) -> int:
         """Where the next two headers in a row make sense, or one with nothing after it; else the end."""

@@ -47,15 +47,29 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 def to_arrow(table: Table, columns: Mapping[str, NDArray[Any]], feed: str) -> pa.Table:
     """Arrays as rows of the table; what a column calls "none" becomes null. Raises `StoreError` naming the offender."""
-    for name in columns:
-        if name not in table.names:
-            raise StoreError(f"{table.name} has no column {name!r}")
+    if strange := columns.keys() - set(table.names):
+        raise StoreError(f"{table.name} has no column {min(strange)!r}")
     rows = len(columns["seq"]) if "seq" in columns else 0
-    arrays = [_array(column, columns, rows, feed) for column in table.columns]
+    valid = _valid(table, columns)
+    arrays = [_array(column, columns, rows, feed, valid) for column in table.columns]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
 
 
-def _array(column: Column, columns: Mapping[str, NDArray[Any]], rows: int, feed: str) -> pa.Array:
+def _valid(table: Table, columns: Mapping[str, NDArray[Any]]) -> dict[str, pa.Buffer]:
+    """The validity bits of the prices and times among which there are nulls."""
+    found = {}
+    for column in table.columns:
+        values = columns.get(column.name)
+        if values is not None and column.kind in (Kind.PRICE, Kind.SECONDS):
+            none = np.isnan(values) if column.kind is Kind.PRICE else values == 0
+            if none.any():
+                found[column.name] = pa.py_buffer(np.packbits(~none, bitorder="little"))
+    return found
+
+
+def _array(
+    column: Column, columns: Mapping[str, NDArray[Any]], rows: int, feed: str, valid: Mapping[str, pa.Buffer]
+) -> pa.Array:
     if column.name == "feed":
         return pa.DictionaryArray.from_arrays(_numbers(pa.int32(), np.zeros(rows, np.int32)), pa.array([feed]))
     values = columns.get(column.name)
@@ -65,19 +79,17 @@ def _array(column: Column, columns: Mapping[str, NDArray[Any]], rows: int, feed:
         return pa.nulls(rows, _ARROW[column.kind])
     if len(values) != rows:
         raise StoreError(f"the column {column.name!r} has {len(values)} values for {rows} rows")
-    if column.none_with is not None:
-        price = columns.get(column.none_with)
-        none = np.ones(rows, bool) if price is None else np.isnan(price)
-        return _numbers(pa.int64(), values.astype(np.int64, copy=False), none)
-    return _of_kind(column.kind, values)
+    if column.none_with is not None and column.none_with not in columns:
+        return pa.nulls(rows, _ARROW[column.kind])
+    return _of_kind(column.kind, values, valid.get(column.none_with or column.name))
 
 
-def _of_kind(kind: Kind, values: NDArray[Any]) -> pa.Array:
+def _of_kind(kind: Kind, values: NDArray[Any], valid: pa.Buffer | None) -> pa.Array:
     match kind:
         case Kind.SECONDS:
-            return _numbers(pa.timestamp("ms"), values.astype(np.int64) * 1000, values == 0)
+            return _numbers(pa.timestamp("ms"), values.astype(np.int64, copy=False) * 1000, valid)
         case Kind.PRICE:
-            return _numbers(pa.float64(), values.astype(np.float64, copy=False), np.isnan(values))
+            return _numbers(pa.float64(), values.astype(np.float64, copy=False), valid)
         case Kind.TEXT:
             return pa.array(values, type=pa.string()).dictionary_encode()
         case Kind.FLAG:
@@ -85,12 +97,11 @@ def _of_kind(kind: Kind, values: NDArray[Any]) -> pa.Array:
         case Kind.SEQ:
             return _numbers(pa.uint64(), values.astype(np.uint64, copy=False))
         case _:
-            return _numbers(_ARROW[kind], values.astype(np.int64, copy=False))
+            return _numbers(_ARROW[kind], values.astype(np.int64, copy=False), valid)
 
 
-def _numbers(kind: pa.DataType, values: NDArray[Any], none: NDArray[np.bool_] | None = None) -> pa.Array:
-    """Numbers as they lie in memory, copied only where they are strewn; `none` marks the nulls."""
-    valid = None if none is None or not none.any() else pa.py_buffer(np.packbits(~none, bitorder="little"))
+def _numbers(kind: pa.DataType, values: NDArray[Any], valid: pa.Buffer | None = None) -> pa.Array:
+    """Numbers as they lie in memory, copied only where they are strewn."""
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 

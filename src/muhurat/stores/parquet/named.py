@@ -41,6 +41,7 @@ class _Entry(msgspec.Struct):
 
 class _UniverseFile(msgspec.Struct):
     instruments: dict[str, _Entry]
+    reserve: dict[str, _Entry] = {}
 
 
 _SCHEMA: Final = pa.schema(
@@ -59,14 +60,18 @@ _SCHEMA: Final = pa.schema(
 
 
 def universe_rows(directory: Path) -> pa.Table:
-    """Every instrument of every universe file `<feed>_<YYYYMMDD>.json`; raises `StoreError` for a spoilt file."""
+    """Every instrument of every universe file `<feed>_<YYYYMMDD>.json`, those in reserve too.
+
+    Raises `StoreError` for a spoilt file.
+    """
     rows = []
     for path in sorted(directory.glob("*.json")):
         named = _FILE.fullmatch(path.name)
         if named is None:
             continue
         day = date.fromisoformat(named["day"])
-        for symbol, entry in _read(path).instruments.items():
+        universe = _read(path)
+        for symbol, entry in {**universe.reserve, **universe.instruments}.items():
             about = (entry.token, entry.exchange, entry.type, entry.asset_class, entry.underlying, entry.expiry)
             rows.append((named["feed"], day, symbol, *about))
     columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)

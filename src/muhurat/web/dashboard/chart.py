@@ -2,87 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from muhurat.web.dashboard.theme import GREEN, LONG_EMA, RED, SHORT_EMA
+from muhurat.calendars.session import Session
+from muhurat.clock import NS_PER_S, ist
+from muhurat.web.dashboard.theme import FONT
 from muhurat.web.decisions import Decisions, Line
+from muhurat.web.wording import contract, plain, rupees
 
-_BARS_IN_A_DAY: Final = 130
+_UP, _DOWN, _SHORT, _LONG, _SOLD = "#2f9e6b", "#d65454", "#4186dc", "#c98f2b", "#8b929c"
+_WORDS, _GRID = "#7f8792", "rgba(128,136,148,0.18)"
+_BAR_NS: Final = 3 * 60 * NS_PER_S
+_NO_BAR: Final = "-"
+_TOOLTIP: Final = "background:var(--raised);color:var(--text);border-color:var(--line);box-shadow:none;font-size:12px"
 
 
-def chart(decisions: Decisions) -> dict[str, Any]:
-    """The whole day so far; the time axis is as long as a day from the start, so that it never jumps."""
-    bars = decisions.bars
-    labels = [bar["label"][11:16] for bar in bars]
-    room = [""] * max(0, _BARS_IN_A_DAY - len(bars))
+def chart(decisions: Decisions, session: Session | None) -> dict[str, Any]:
+    """The whole day so far; the time axis is as long as the session from the start, so that it never jumps."""
+    bars = {_label(bar["label"]): bar for bar in decisions.bars}
+    labels = sorted({*_session_labels(session), *bars})
+    shown = [bars.get(label) for label in labels]
     return {
         "animation": False,
-        "textStyle": {"fontFamily": "inherit"},
-        "grid": {"left": 62, "right": 14, "top": 28, "bottom": 24},
-        "legend": {
-            "top": 0,
-            "left": 62,
-            "itemWidth": 16,
-            "textStyle": {"color": "#8b929c"},
-            "data": ["EMA10", "EMA20"],
+        "textStyle": {"fontFamily": FONT, "color": _WORDS},
+        "grid": {"left": 52, "right": 12, "top": 10, "bottom": 22},
+        "tooltip": {
+            "trigger": "axis",
+            "axisPointer": {"type": "cross", "label": {"backgroundColor": "#5b626c"}},
+            "extraCssText": _TOOLTIP,
+            "textStyle": {"color": "inherit"},
+            "confine": True,
         },
-        "tooltip": {"trigger": "axis", "axisPointer": {"type": "cross"}},
         "xAxis": {
             "type": "category",
-            "data": labels + room,
-            "axisLabel": {"interval": 19, "color": "#8b929c"},
+            "data": labels,
+            "axisLabel": {"color": _WORDS, "interval": 19, "hideOverlap": True},
             "axisTick": {"show": False},
+            "axisLine": {"lineStyle": {"color": _GRID}},
         },
         "yAxis": {
             "scale": True,
-            "axisLabel": {"color": "#8b929c"},
-            "splitLine": {"lineStyle": {"color": "#8b929c", "opacity": 0.18}},
+            "axisLabel": {"color": _WORDS},
+            "splitLine": {"lineStyle": {"color": _GRID}},
+            "axisPointer": {"label": {"precision": 2}},
         },
+        "graphic": [] if bars else [_nothing()],
         "series": [
-            {
-                "type": "candlestick",
-                "name": "SENSEX",
-                "data": [[bar["o"], bar["c"], bar["l"], bar["h"]] for bar in bars],
-                "itemStyle": {"color": GREEN, "color0": RED, "borderColor": GREEN, "borderColor0": RED},
-                "markPoint": {"symbolSize": 34, "data": _marks(decisions)},
-            },
-            _average("EMA10", SHORT_EMA, [bar["ema10"] for bar in bars]),
-            _average("EMA20", LONG_EMA, [bar["ema20"] for bar in bars]),
+            _candles(shown),
+            _average("EMA10", _SHORT, shown, "ema10"),
+            _average("EMA20", _LONG, shown, "ema20"),
+            _marks("bought", [fill for fill in decisions.fills if fill["action"] == "BUY"], decisions),
+            _marks("sold", [fill for fill in decisions.fills if fill["action"] != "BUY"], decisions),
         ],
     }
 
 
-def _average(name: str, colour: str, values: list[float]) -> dict[str, Any]:
-    line = {"width": 1.3, "color": colour}
-    shown = [round(value, 2) for value in values]
-    return {"type": "line", "name": name, "data": shown, "symbol": "none", "lineStyle": line, "color": colour}
+def _session_labels(session: Session | None) -> list[str]:
+    if session is None:
+        return []
+    starts = (at for window in session.windows for at in range(window.open_ns, window.close_ns, _BAR_NS))
+    return [f"{ist(at):%H:%M}" for at in starts]
 
 
-def _marks(decisions: Decisions) -> list[dict[str, Any]]:
-    marks = []
-    for fill in decisions.fills:
-        bar = _bar_at(decisions.bars, str(fill["at"]))
-        if bar is None:
-            continue
-        bought = fill["action"] == "BUY"
-        side = str(fill["symbol"])[-2:]
-        marks.append(
-            {
-                "coord": [bar["label"][11:16], bar["l"] if bought else bar["h"]],
-                "value": side if bought else "exit",
-                "symbolRotate": 180 if bought else 0,
-                "itemStyle": {"color": SHORT_EMA if bought else "#6b7280"},
-                "label": {"fontSize": 9, "offset": [0, 6] if bought else [0, 0], "color": "#ffffff"},
-            }
-        )
-    return marks
+def _candles(shown: Sequence[Line | None]) -> dict[str, Any]:
+    return {
+        "type": "candlestick",
+        "name": "SENSEX",
+        "data": [[bar["o"], bar["c"], bar["l"], bar["h"]] if bar else _NO_BAR for bar in shown],
+        "itemStyle": {"color": _UP, "color0": _DOWN, "borderColor": _UP, "borderColor0": _DOWN},
+    }
 
 
-def _bar_at(bars: list[Line], moment: str) -> Line | None:
-    """The bar in which a fill happened: the last one that starts at or before it."""
-    found = None
-    for bar in reversed(bars):
-        if bar["label"][:19] <= moment[:19]:
-            found = bar
-            break
-    return found
+def _average(name: str, colour: str, shown: Iterable[Line | None], field: str) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "name": name,
+        "data": [round(bar[field], 2) if bar else _NO_BAR for bar in shown],
+        "symbol": "none",
+        "lineStyle": {"width": 1.2, "color": colour},
+        "color": colour,
+        "z": 3,
+    }
+
+
+def _marks(name: str, fills: Iterable[Line], decisions: Decisions) -> dict[str, Any]:
+    """Small triangles clear of the candles: below the bar's low where it was bought, above its high where sold."""
+    bought = name == "bought"
+    data = []
+    for fill in fills:
+        bar = bar_at(decisions.bars, str(fill["at"]))
+        if bar is not None:
+            data.append([_label(bar["label"]), bar["l"] if bought else bar["h"], _told(fill, decisions)])
+    return {
+        "type": "scatter",
+        "name": name,
+        "data": data,
+        "encode": {"x": 0, "y": 1, "tooltip": [2]},
+        "symbol": "triangle",
+        "symbolSize": [9, 8],
+        "symbolRotate": 0 if bought else 180,
+        "symbolOffset": [0, 10] if bought else [0, -10],
+        "itemStyle": {"color": _SHORT if bought else _SOLD, "opacity": 1},
+        "z": 4,
+    }
+
+
+def _told(fill: Line, decisions: Decisions) -> str:
+    """`80500 PE ₹338.15`, and of a sale why."""
+    trade = next((each for each in decisions.trades if each["exit_time"] == fill["at"]), None)
+    signal = next((each for each in reversed(decisions.signals) if each.get("symbol") == fill["symbol"]), fill)
+    reason = f", {plain(str(trade['reason']))}" if trade and fill["action"] != "BUY" else ""
+    return f"{contract(signal)} {rupees(float(fill['price']))}{reason}"
+
+
+def bar_at(bars: Sequence[Line], moment: str) -> Line | None:
+    """The bar in which something happened: the last one that begins at or before it."""
+    return next((bar for bar in reversed(bars) if bar["label"][:19] <= moment[:19]), None)
+
+
+def _label(moment: str) -> str:
+    return moment[11:16]
+
+
+def _nothing() -> dict[str, Any]:
+    style = {"text": "No bar has closed yet.", "fill": _WORDS, "font": f"13px {FONT}"}
+    return {"type": "text", "left": "center", "top": "middle", "style": style}

@@ -11,7 +11,7 @@ from muhurat.web.markup import coloured, dot
 from muhurat.web.palette import AMBER, GREEN, GREY, RED
 from muhurat.web.snapshot import Place, Snapshot
 from muhurat.web.verdict import problems
-from muhurat.web.wording import clock, number_of, plain, rupees
+from muhurat.web.wording import NOTHING, clock, number_of, plain, rupees
 
 _MODES: Final = {"test": ("TEST · paper money", AMBER), "debug": ("DEBUG", GREY), "live": ("LIVE", RED)}
 _TRADING: Final = {"ACTIVE": GREEN, "REDUCING": AMBER, "HALTED": RED}
@@ -58,7 +58,7 @@ def feed_dot(shot: Snapshot, feed: Mapping[str, Any]) -> str:
 def _trading(shot: Snapshot) -> str:
     state, why = shot.trading_state
     colour = _TRADING.get(state, GREY)
-    reason = f' <span class="quiet">{escape(plain(why))}</span>' if why and state != "ACTIVE" else ""
+    reason = f' <span class="quiet">{escape(plain(why))}</span>' if why and colour not in (GREEN, GREY) else ""
     return f'<span>trading <b style="color:{colour}">{escape(state)}</b>{reason}</span>'
 
 
@@ -72,7 +72,8 @@ def _feeds(shot: Snapshot) -> str:
 
 def _result(shot: Snapshot) -> str:
     realised = shot.decisions.realised
-    told = f'<span title="finished trades, after charges">day {coloured(rupees(realised, sign=True), realised)}</span>'
+    amount = coloured(rupees(realised, sign=True), realised) if shot.decisions.trades else NOTHING
+    told = f'<span title="finished trades, after charges">day P&amp;L {amount}</span>'
     if not shot.trader.get("position"):
         return told
     unrealised = float(shot.trader.get("unrealised") or 0)
@@ -81,8 +82,9 @@ def _result(shot: Snapshot) -> str:
 
 
 def _alerts(shot: Snapshot) -> str:
-    alerts = len(shot.alerts)
-    return f'<a href="#alerts" class="{"bad" if alerts else "quiet"}">{number_of(alerts, "alert")}</a>'
+    levels = {alert["level"] for alert in shot.alerts}
+    kind = "bad" if "critical" in levels else "wait" if levels else "quiet"
+    return f'<a href="#alerts" class="{kind}">{number_of(len(shot.alerts), "alert")}</a>'
 
 
 def _notice(what: str, do: str, *, down: bool) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from nicegui import ui
 
-from muhurat.web.dashboard import panels
+from muhurat.log import get_logger
+from muhurat.web.dashboard import header, panels, trading
 from muhurat.web.dashboard.chart import chart
 from muhurat.web.dashboard.theme import CSS
 from muhurat.web.dashboard.timeline import timeline
@@ -23,62 +24,97 @@ def mount(place: Place, look: Look) -> None:
 
     @ui.page("/", title=f"{place.name} · Muhurat")
     def index() -> None:
-        _build(place, look)
+        _Page(place, look).build()
 
 
-def _build(place: Place, look: Look) -> None:
-    ui.add_css(CSS)
-    ui.dark_mode(None)
-    shot = look()
-    parts: list[_Part] = []
+class _Page:
+    """One browser's page. A desk that cannot be read leaves the panels as they were, under a notice."""
 
-    def panel(width: str, draw: Callable[[Snapshot], str]) -> None:
+    def __init__(self, place: Place, look: Look) -> None:
+        self._look = look
+        self._head = _Part(lambda shot: header.header(place, shot))
+        self._notice = _Part(lambda shot: "")
+        self._parts = [self._head, self._notice]
+        self._candles: ui.echart | None = None
+        self._drawn: tuple[object, ...] = ()
+        self._trouble = ""
+
+    def build(self) -> None:
+        ui.add_css(CSS)
+        ui.dark_mode(None)
+        with ui.element("header").classes("head"):
+            self._head.place()
+            self._notice.place()
+        with ui.element("main").classes("grid"):
+            self._panel("w12", timeline)
+            with ui.element("section").classes("panel w8 chart"):
+                self._part(trading.index_heading)
+                self._candles = ui.echart({}).classes("candles")
+            with ui.element("div").classes("w4 stack"):
+                self._panel("", trading.position)
+                self._panel("", trading.why)
+            self._panel("w8", trading.trades)
+            self._panel("w4", panels.feeds)
+            self._panel("w8", panels.services)
+            self._panel("w4", panels.alerts)
+        self.refresh()
+        ui.timer(_REFRESH_S, self.refresh, immediate=False)
+
+    def refresh(self) -> None:
+        """Look at the desk and send what differs."""
+        try:
+            shot = self._look()
+            for part in self._parts:
+                part.show(shot)
+            self._draw_candles(shot)
+        except Exception as error:  # noqa: BLE001 - the page outlives whatever it reads
+            self._tell(error)
+        else:
+            self._trouble = ""
+
+    def _draw_candles(self, shot: Snapshot) -> None:
+        seen = shot.decisions
+        drawn = (shot.day, len(seen.bars), len(seen.fills), len(seen.trades))
+        if self._candles is not None and drawn != self._drawn:
+            self._drawn = drawn
+            options: dict[str, Any] = self._candles.options
+            options.clear()
+            options.update(chart(seen, shot.session))
+            self._candles.update()
+
+    def _tell(self, error: Exception) -> None:
+        """Say what is wrong on the page, and once in the log."""
+        told = header.broken(error)
+        self._notice.set(told)
+        if told != self._trouble:
+            self._trouble = told
+            get_logger(__name__).error("the page cannot read the desk", error=repr(error))
+
+    def _panel(self, width: str, draw: Callable[[Snapshot], str]) -> None:
         with ui.element("section").classes(f"panel {width}"):
-            parts.append(_Part(draw, shot))
+            self._part(draw)
 
-    with ui.element("header").classes("head"):
-        parts.append(_Part(lambda seen: panels.header(place, seen), shot, "display:contents"))
-    with ui.element("main").classes("grid"):
-        panel("w12", lambda seen: f"<h2>Day</h2>{timeline(seen)}")
-        with ui.element("section").classes("panel w8"):
-            ui.html("<h2>SENSEX · three-minute bars</h2>", sanitize=False)
-            candles = ui.echart(chart(shot.decisions)).style("height:360px; width:100%")
-        with ui.element("div").classes("w4").style("display:grid; gap:12px; align-content:start"):
-            panel("", panels.position)
-            panel("", panels.why)
-        panel("w12", panels.trades)
-        panel("w7", panels.services)
-        panel("w5", panels.feeds)
-        panel("w12", panels.alerts)
-    drawn = [_drawn(shot)]
-
-    def refresh() -> None:
-        seen = look()
-        for part in parts:
-            part.show(seen)
-        if _drawn(seen) != drawn[0]:
-            drawn[0] = _drawn(seen)
-            candles.options.clear()
-            candles.options.update(chart(seen.decisions))
-            candles.update()
-
-    ui.timer(_REFRESH_S, refresh)
-
-
-def _drawn(shot: Snapshot) -> tuple[int, int]:
-    return len(shot.decisions.bars), len(shot.decisions.fills)
+    def _part(self, draw: Callable[[Snapshot], str]) -> None:
+        part = _Part(draw)
+        part.place()
+        self._parts.append(part)
 
 
 class _Part:
     """One piece of HTML that is sent again only when it differs."""
 
-    def __init__(self, draw: Callable[[Snapshot], str], shot: Snapshot, style: str = "") -> None:
+    def __init__(self, draw: Callable[[Snapshot], str]) -> None:
         self._draw = draw
-        self._html = draw(shot)
-        self._element = ui.html(self._html, sanitize=False).style(style or "width:100%")
+        self._html = ""
+        self._element: ui.html | None = None
+
+    def place(self) -> None:
+        self._element = ui.html("", sanitize=False).style("width:100%")
 
     def show(self, shot: Snapshot) -> None:
-        fresh = self._draw(shot)
-        if fresh != self._html:
-            self._html = fresh
-            self._element.set_content(fresh)
+        self.set(self._draw(shot))
+
+    def set(self, html: str) -> None:
+        if self._element is not None and html != self._html:
+            self._html = html
+            self._element.set_content(html)

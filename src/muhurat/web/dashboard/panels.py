@@ -31,7 +31,7 @@ def services(shot: Snapshot) -> str:
     ]
     if not rows:
         return heading("Services") + empty("The supervisor has not spoken yet. It begins with: muhurat up")
-    return heading("Services") + table(("service", "state", "since", "restarts:n", "pid:nx", "says:w"), rows)
+    return heading("Services") + table(("service", "state", "since:x", "restarts:n", "pid:nx", "says:w"), rows)
 
 
 def feeds(shot: Snapshot) -> str:
@@ -74,11 +74,11 @@ def _feed(shot: Snapshot, name: str, facts: Mapping[str, Any]) -> list[str]:
     age, state = shot.age_s(facts), str(facts.get("state") or "")
     told = NOTHING if age is None else duration(age)
     stale = shot.stale_s(facts) is not None
-    known = f' <span class="quiet">{escape(state)}</span>' if state not in ("", "connected") else ""
+    rate = f"{facts.get('rate') or 0:,.0f}/s" if state == "connected" else f'<span class="quiet">{escape(state)}</span>'
     return [
-        f"{feed_dot(shot, facts)}{escape(name)}{known}",
+        f"{feed_dot(shot, facts)}{escape(name)}",
         count(facts.get("packets")),
-        f"{facts.get('rate') or 0:,.0f}/s",
+        rate,
         f'<span class="wait">stale {told}</span>' if stale else told,
         _counted(facts.get("gaps")),
         _counted(facts.get("reconnects")),

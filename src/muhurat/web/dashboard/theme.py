@@ -11,7 +11,7 @@ FONT: Final = 'Inter,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif'
 
 CSS: Final = (
     f":root {{ {LIGHT} }} body.body--dark {{ {DARK} }}"
-    + """
+    """
 body, body.body--dark { background:var(--surface); color:var(--text); font-family:"""
     + FONT
     + """;
@@ -26,12 +26,13 @@ body, body.body--dark { background:var(--surface); color:var(--text); font-famil
 .notice { padding:6px 16px; border-top:1px solid var(--line); border-left:3px solid var(--wait); }
 .notice.down { border-left-color:var(--bad); }
 .notice + .notice { padding-top:0; border-top:0; }
-.notice a, .facts a { color:inherit; text-decoration:none; }
+.facts a { text-decoration:none; }
 .grid { display:grid; grid-template-columns:repeat(12,minmax(0,1fr)); gap:10px; width:100%; padding:10px 16px 24px; }
 .panel { background:var(--raised); border:1px solid var(--line); border-radius:5px; padding:8px 12px 10px;
   min-width:0; overflow:hidden; }
-.stack { display:grid; gap:10px; align-content:start; min-width:0; }
-.cap { display:flex; flex-wrap:wrap; justify-content:space-between; align-items:baseline; gap:0 20px; margin-bottom:4px; }
+.stack { display:grid; gap:10px; grid-template-rows:auto 1fr; min-width:0; }
+.cap { display:flex; flex-wrap:wrap; justify-content:space-between; align-items:baseline; gap:0 20px;
+  margin-bottom:4px; }
 .cap h2 { margin:0; font-size:13px; line-height:20px; font-weight:600; }
 .aside { color:var(--quiet); font-size:11px; }
 .w12 { grid-column:span 12; } .w8 { grid-column:span 8; } .w4 { grid-column:span 4; }
@@ -39,7 +40,7 @@ body, body.body--dark { background:var(--surface); color:var(--text); font-famil
 .dot { display:inline-block; width:8px; height:8px; border-radius:50%; margin-right:6px; }
 .empty { color:var(--quiet); padding:8px 0 6px; }
 .note { color:var(--quiet); padding-top:6px; }
-.candles { width:100%; height:340px; }
+.chart { display:flex; flex-direction:column; } .candles { width:100%; flex:1 0 340px; }
 .lanes { display:grid; grid-template-columns:72px minmax(0,1fr); }
 .lanes svg { display:block; width:100%; overflow:visible; }
 .lanes .names { color:var(--quiet); padding-top:18px; }
@@ -51,8 +52,8 @@ svg text { font-family:inherit; font-size:11px; fill:var(--quiet); }
     + TABLE_CSS
     + """
 @media (max-width:700px) {
-  .facts { padding:6px 12px; gap:2px 14px; } .facts .push { margin-left:0; } .facts .x { display:none; }
-  .notice { padding:5px 12px; } .grid { padding:8px; gap:8px; } .candles { height:250px; }
+  .facts { padding:6px 12px; gap:2px 14px; } .facts .push { margin-left:0; }
+  .notice { padding:5px 12px; } .grid { padding:8px; gap:8px; } .candles { flex-basis:250px; }
   .lanes { grid-template-columns:58px minmax(0,1fr); } .lanes .odd { display:none; }
 }
 """

@@ -1,109 +1,164 @@
-"""The day as one picture: the session's band, a lane per service, trades, gaps, alerts and the present moment."""
+"""The day as one picture: the session's band, a lane per service, trades, gaps, alerts and the present moment.
+
+Positions are percentages of the width, so that the picture fits a phone and its letters keep their size.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from html import escape
 from typing import Any, Final
 
-from muhurat.clock import IST, ist, ist_ns, to_ns
-from muhurat.web.dashboard.theme import AMBER, BLUE, GREEN, RED, STATE_COLOURS
+from muhurat.clock import NS_PER_S, ist, ist_ns, to_ns
+from muhurat.web.dashboard.theme import key
+from muhurat.web.decisions import Line
+from muhurat.web.markup import BOUGHT, SOLD, heading
+from muhurat.web.palette import AMBER, BLUE, GREEN, GREY, RED, STATE_COLOURS
 from muhurat.web.snapshot import Snapshot
+from muhurat.web.wording import clock, contract, rupees
 
-_FROM, _TO = time(8, 0), time(19, 0)
-_WIDTH, _LEFT, _TOP, _LANE = 1180, 96, 20, 20
-Scale = Callable[[int], float]
-"""Where an instant lies on the picture."""
+_FROM, _TO = time(7, 30), time(19, 0)
+_TOP, _LANE, _BAR = 18, 20, 8
+_MARGIN_NS: Final = 30 * 60 * NS_PER_S
+_PRESENT: Final = frozenset({"running", "starting", "stopping", "backoff", "fatal", "unsupervised"})
+_PIN: Final = '<circle r="4" fill="{}" stroke="var(--raised)"/>'
+_SPAN: Final = '<rect x="-2" y="-5" width="4" height="10" fill="{}"/>'
 
-_SHOWN_STATES: Final = frozenset({"running", "starting", "stopping", "backoff", "fatal", "unsupervised"})
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """The stretch of time that is shown."""
+
+    begin_ns: int
+    end_ns: int
+
+    def x(self, instant_ns: int) -> float:
+        """Where an instant lies, in percent; steps of a twentieth, so that the picture need not change every second."""
+        inside = min(max(instant_ns, self.begin_ns), self.end_ns) - self.begin_ns
+        return round(2000 * inside / (self.end_ns - self.begin_ns)) / 20
 
 
 def timeline(shot: Snapshot) -> str:
-    """The picture as SVG; every mark tells what it is when pointed at."""
-    day = ist(shot.now_ns).date()
-    begin, end = ist_ns(day, _FROM), ist_ns(day, _TO)
-    names = list(dict.fromkeys(step["service"] for step in shot.history)) or ["services"]
-    height = _TOP + _LANE * (len(names) + 1) + 6
-
-    def x(instant_ns: int) -> float:
-        share = (min(max(instant_ns, begin), end) - begin) / (end - begin)
-        return round(_LEFT + share * (_WIDTH - _LEFT - 8), 1)
-
-    parts = [*_hours(day, x, height), *_session(shot, x, height)]
+    """The picture with its title and legend; every mark tells what it is when pointed at."""
+    day = _shown(shot)
+    services = [str(row["name"]) for row in shot.status["services"]]
+    steps = _steps(shot, day)
+    names = list(dict.fromkeys([*services, *steps]))
+    height = _TOP + _LANE * (len(names) + 1) + 2
+    parts = [*_sessions(shot, day, height), *_hours(shot.day, day, height)]
     for lane, name in enumerate(names):
-        parts += _lane(shot, name, _TOP + lane * _LANE, x)
-    parts += _marks(shot, _TOP + len(names) * _LANE, x)
-    if begin <= shot.now_ns <= end:
-        at = x(shot.now_ns)
-        parts.append(f'<line x1="{at}" x2="{at}" y1="14" y2="{height}" stroke="{BLUE}" stroke-width="1.5"/>')
-    inner = "".join(parts)
-    return f'<svg viewBox="0 0 {_WIDTH} {height}" width="100%" role="img" aria-label="the day">{inner}</svg>'
+        parts += _lane(shot, steps.get(name, []), name, _TOP + lane * _LANE, day)
+    parts += _events(shot, _TOP + len(names) * _LANE + _LANE / 2, day)
+    if day.begin_ns <= shot.now_ns <= day.end_ns:
+        at = f"{day.x(shot.now_ns)}%"
+        parts.append(f'<line x1="{at}" x2="{at}" y1="{_TOP - 4}" y2="{height}" stroke="{BLUE}" stroke-width="1.5"/>')
+    told = "".join(f"<div>{escape(name)}</div>" for name in (*names, "events"))
+    title = heading(f"{shot.day:%A} {shot.day.day} {shot.day:%B %Y}", _legend())
+    return (
+        f'{title}<div class="lanes"><div class="names">{told}</div>'
+        f'<svg height="{height}" role="img" aria-label="the day">{"".join(parts)}</svg></div>'
+    )
 
 
-def _hours(day: date, x: Scale, height: int) -> list[str]:
-    parts = []
-    for hour in range(_FROM.hour, _TO.hour + 1):
-        at = x(ist_ns(day, time(hour)))
-        parts.append(f'<line x1="{at}" x2="{at}" y1="14" y2="{height}" stroke="var(--line)"/>')
-        parts.append(f'<text x="{at}" y="10" text-anchor="middle">{hour:02d}:00</text>')
-    return parts
+def _shown(shot: Snapshot) -> _Day:
+    """The usual hours, and the session's wherever it lies."""
+    begin, end = ist_ns(shot.day, _FROM), ist_ns(shot.day, _TO)
+    if shot.session is not None:
+        begin = min(begin, shot.session.open_ns - _MARGIN_NS)
+        end = max(end, shot.session.close_ns + _MARGIN_NS)
+    return _Day(begin, end)
 
 
-def _session(shot: Snapshot, x: Scale, height: int) -> list[str]:
-    if shot.session is None:
-        return []
-    left, right = x(shot.session[0]), x(shot.session[1])
-    title = f"session {ist(shot.session[0]):%H:%M} to {ist(shot.session[1]):%H:%M}"
-    shape = f'<rect x="{left}" y="14" width="{right - left:.1f}" height="{height - 14}" fill="{BLUE}" opacity="0.08">'
-    return [f"{shape}<title>{title}</title></rect>"]
+def _legend() -> str:
+    return (
+        key(f'<polygon points="{BOUGHT}" fill="{GREY}"/>', "bought")
+        + key(f'<polygon points="{SOLD}" fill="{GREY}"/>', "sold; green won, red lost")
+        + key(_SPAN.format(AMBER), "gap")
+        + key(_PIN.format(RED), "alert")
+        + key(f'<line y1="-5" y2="5" stroke="{BLUE}" stroke-width="1.5"/>', "now")
+    )
 
 
-def _lane(shot: Snapshot, name: str, y: int, x: Scale) -> list[str]:
-    steps = [step for step in shot.history if step["service"] == name]
-    parts = [f'<text x="0" y="{y + 13}">{escape(name)}</text>']
+def _hours(today: date, day: _Day, height: int) -> Iterator[str]:
+    for hour in range(24):
+        instant_ns = ist_ns(today, time(hour))
+        if not day.begin_ns <= instant_ns <= day.end_ns:
+            continue
+        at = day.x(instant_ns)
+        anchor = "end" if at > 98 else "start" if at < 2 else "middle"
+        yield f'<line x1="{at}%" x2="{at}%" y1="{_TOP - 4}" y2="{height}" stroke="var(--line)"/>'
+        yield f'<text class="{"odd" if hour % 2 else ""}" x="{at}%" y="10" text-anchor="{anchor}">{hour:02d}:00</text>'
+
+
+def _sessions(shot: Snapshot, day: _Day, height: int) -> Iterator[str]:
+    for window in shot.session.windows if shot.session else ():
+        left, right = day.x(window.open_ns), day.x(window.close_ns)
+        told = f"open {clock(window.open_ns, seconds=False)} to {clock(window.close_ns, seconds=False)}"
+        shape = f'x="{left}%" width="{right - left:.2f}%" y="{_TOP - 4}" height="{height - _TOP + 4}"'
+        yield f'<rect {shape} fill="{BLUE}" opacity="0.09"><title>{told}</title></rect>'
+
+
+def _steps(shot: Snapshot, day: _Day) -> dict[str, list[Line]]:
+    """Each service's steps that reach into the day, with the one that it entered the day in."""
+    found: dict[str, list[Line]] = {}
+    for step in shot.history:
+        known = found.setdefault(str(step["service"]), [])
+        if step["at_ns"] <= day.begin_ns:
+            known.clear()
+        if step["at_ns"] <= day.end_ns:
+            known.append(step)
+    return {name: steps for name, steps in found.items() if steps}
+
+
+def _lane(shot: Snapshot, steps: list[Line], name: str, top: int, day: _Day) -> Iterator[str]:
     for index, step in enumerate(steps):
-        until = steps[index + 1]["at_ns"] if index + 1 < len(steps) else shot.now_ns
-        if step["state"] in _SHOWN_STATES:
-            left = x(step["at_ns"])
-            width = max(x(until) - left, 1.5)
-            told = escape(f"{name}: {step['state']} since {ist(step['at_ns']):%H:%M:%S}. {step['detail']}")
-            colour = STATE_COLOURS[step["state"]]
-            parts.append(
-                f'<rect x="{left}" y="{y + 4}" width="{width:.1f}" height="11" rx="2" fill="{colour}" opacity="0.85">'
-                f"<title>{told}</title></rect>"
-            )
-    return parts
+        state = str(step["state"])
+        if state not in _PRESENT:
+            continue
+        until_ns = steps[index + 1]["at_ns"] if index + 1 < len(steps) else _seen_until(shot, name)
+        left = day.x(step["at_ns"])
+        width = max(day.x(until_ns) - left, 0.15)
+        told = escape(f"{name}: {state} since {ist(step['at_ns']):%H:%M:%S}. {step['detail']}")
+        shape = f'x="{left}%" width="{width:.2f}%" y="{top + (_LANE - _BAR) / 2}" height="{_BAR}" rx="2"'
+        colour = STATE_COLOURS.get(state, GREY)
+        yield f'<rect {shape} fill="{colour}" opacity="0.8"><title>{told}</title></rect>'
 
 
-def _marks(shot: Snapshot, y: int, x: Scale) -> list[str]:
-    parts = [f'<text x="0" y="{y + 13}">events</text>']
+def _seen_until(shot: Snapshot, name: str) -> int:
+    """Now; but of a service that went while nobody watched, the last that was heard of it."""
+    gone = any(row["name"] == name and row["state"] == "gone" for row in shot.status["services"])
+    word = shot.spoken.get(name)
+    return min(word.at_ns, shot.now_ns) if gone and word is not None else shot.now_ns
+
+
+def _events(shot: Snapshot, middle: float, day: _Day) -> Iterator[str]:
+    for feed, facts in shot.status["feeds"].items():
+        for gap in facts.get("gap_list", []):
+            yield from _gap(feed, gap, middle, day)
     for trade in shot.decisions.trades:
         colour = GREEN if float(trade["net"]) >= 0 else RED
-        parts.append(_triangle(trade, "entry_time", "bought", "0,-5 5,4 -5,4", colour, y, x))
-        parts.append(_triangle(trade, "exit_time", "sold", "0,5 5,-4 -5,-4", colour, y, x))
-    for feed, facts in shot.status["feeds"].items():
-        parts += [_gap(feed, gap, y, x) for gap in facts.get("gap_list", [])]
-    today = ist(shot.now_ns).date()
-    for alert in shot.status["alerts"]:
-        moment = datetime.fromisoformat(alert["at"]).astimezone(IST)
-        if moment.date() == today:
-            told = escape(f"{moment:%H:%M:%S} {alert['what']}")
-            pin = f'<circle cx="{x(to_ns(moment))}" cy="{y + 9}" r="3.5" fill="{RED}">'
-            parts.append(f"{pin}<title>{told}</title></circle>")
-    return parts
+        for did, word, shape in (("entry", "bought", BOUGHT), ("exit", "sold", SOLD)):
+            at = trade[f"{did}_time"]
+            told = f"{word} {contract(trade)} at {rupees(float(trade[f'{did}_price']))}, {at[11:19]}"
+            yield _mark(at, f'<polygon points="{shape}" fill="{colour}"/>', told, middle, day)
+    for alert in shot.alerts:
+        colour = RED if alert["level"] == "critical" else AMBER
+        yield _mark(alert["at"], _PIN.format(colour), f"{alert['at'][11:19]} {alert['what']}", middle, day)
 
 
-def _triangle(trade: dict[str, Any], key: str, did: str, shape: str, colour: str, y: int, x: Scale) -> str:
-    at = x(to_ns(datetime.fromisoformat(trade[key])))
-    told = escape(f"{did} {trade['symbol']} at {trade[key][11:19]}")
-    place = f'transform="translate({at},{y + 9})"'
-    return f'<polygon points="{shape}" {place} fill="{colour}"><title>{told}</title></polygon>'
+def _mark(at: str, shape: str, told: str, middle: float, day: _Day) -> str:
+    """A shape whose middle is at an instant; the nested picture is what can stand at a percentage."""
+    x = day.x(to_ns(datetime.fromisoformat(at)))
+    return f'<svg x="{x}%" y="{middle}" overflow="visible"><g>{shape}<title>{escape(told)}</title></g></svg>'
 
 
-def _gap(feed: str, gap: dict[str, Any], y: int, x: Scale) -> str:
+def _gap(feed: str, gap: Mapping[str, Any], middle: float, day: _Day) -> Iterator[str]:
     begin, end = int(gap["from_ns"]), int(gap["to_ns"])
-    told = escape(f"{feed}: gap {ist(begin):%H:%M:%S} to {ist(end):%H:%M:%S}, {gap['reason']}")
-    width = max(x(end) - x(begin), 2)
-    shape = f'<rect x="{x(begin)}" y="{y + 4}" width="{width:.1f}" height="11" fill="{AMBER}">'
-    return f"{shape}<title>{told}</title></rect>"
+    if end < day.begin_ns or begin > day.end_ns:
+        return
+    told = escape(f"{feed}: gap {clock(begin)} to {clock(end)}, {gap['reason']}")
+    width = max(day.x(end) - day.x(begin), 0.2)
+    shape = f'x="{day.x(begin)}%" width="{width:.2f}%" y="{middle - 6}" height="12"'
+    yield f'<rect {shape} fill="{AMBER}" opacity="0.8"><title>{told}</title></rect>'

@@ -10,11 +10,10 @@ from typing import Any, Final
 from muhurat.clock import NS_PER_S, to_ns
 from muhurat.web.dashboard.theme import key
 from muhurat.web.decisions import Decisions, Line
-from muhurat.web.markup import coloured, empty, heading, mark, modelled, table
+from muhurat.web.markup import BOUGHT, SOLD, coloured, empty, heading, mark, modelled, table, time_of_day
 from muhurat.web.palette import AMBER, BLUE, GREY, LONG_EMA, SHORT_EMA
 from muhurat.web.snapshot import Snapshot
 from muhurat.web.wording import (
-    NOTHING,
     clock,
     contract,
     count,
@@ -26,12 +25,11 @@ from muhurat.web.wording import (
     quantity,
     rule_words,
     rupees,
+    value_of,
 )
 
 _LATE_S: Final = 5.0
 _LINE: Final = '<line x1="-6" x2="6" y1="0" y2="0" stroke-width="2" stroke="{}"/>'
-UP, DOWN = "0,-4 5,4 -5,4", "0,4 5,-4 -5,-4"
-"""A bought option and a sold one, wherever they are drawn."""
 
 
 def index_heading(shot: Snapshot) -> str:
@@ -39,8 +37,8 @@ def index_heading(shot: Snapshot) -> str:
     keys = (
         key(_LINE.format(SHORT_EMA), "EMA10")
         + key(_LINE.format(LONG_EMA), "EMA20")
-        + key(f'<polygon points="{UP}" fill="{BLUE}"/>', "bought")
-        + key(f'<polygon points="{DOWN}" fill="{GREY}"/>', "sold")
+        + key(f'<polygon points="{BOUGHT}" fill="{BLUE}"/>', "bought")
+        + key(f'<polygon points="{SOLD}" fill="{GREY}"/>', "sold")
     )
     bars = shot.decisions.bars
     if not bars:
@@ -76,7 +74,7 @@ def position(shot: Snapshot) -> str:
     rows = [[f'<span class="quiet">{word}</span>', value] for word, value in cells]
     result = coloured(rupees(unrealised, sign=True), unrealised)
     return (
-        heading("Position", "before charges")
+        heading("Position", _doubt(shot) or "before charges")
         + f'<div class="cap"><span class="big">{escape(name)}</span><span class="big">{result}</span></div>'
         + table((":", ":n"), rows)
     )
@@ -95,14 +93,14 @@ def why(shot: Snapshot) -> str:
         return title + told + empty("No rule was judged on this bar: the entry filled in it.")
     leaving = verdict.startswith(("hold", "exit"))
     rows = [[_judged(rule, leaving=leaving), _value(rule), _limit(rule)] for rule in bar["rules"]]
-    return title + told + table((("asks for the exit" if leaving else "rule"), "value:n", "limit:n"), rows)
+    return title + told + table((("exit rule" if leaving else "rule"), "value:n", "limit:n"), rows)
 
 
 def trades(shot: Snapshot) -> str:
     """The day's finished trades, the newest first, with their sum; then what became of the other signals."""
     seen = shot.decisions
     rows = [_trade(trade) for trade in reversed(seen.trades)]
-    heads = ("contract", "quantity:nx", "bought", "at:n", "sold", "at:n", "reason", "charges:nx", "net:n")
+    heads = ("contract", "quantity:nx", "bought", "at:n", "sold", "at:n", "reason:x", "charges:nx", "net:n")
     paid = sum(float(trade["charges"]) for trade in seen.trades)
     foot = ["", "", "", "", "", "", "", rupees(paid), coloured(rupees(seen.realised, sign=True), seen.realised)]
     body = table(heads, rows, foot if len(rows) > 1 else ()) if rows else empty("No trade has been closed today.")
@@ -111,15 +109,16 @@ def trades(shot: Snapshot) -> str:
 
 def _trade(trade: Line) -> list[str]:
     net = float(trade["net"])
+    reason = escape(plain(str(trade["reason"])))
     symbol = f'<span class="quiet x">{escape(str(trade["symbol"]))}</span>'
     return [
-        f"{escape(contract(trade))} {symbol}{modelled(trade)}",
+        f'{escape(contract(trade))} {symbol}{modelled(trade)}<span class="p quiet">{reason}</span>',
         count(int(trade["quantity"])),
-        escape(trade["entry_time"][11:19]),
+        time_of_day(trade["entry_time"]),
         rupees(float(trade["entry_price"])),
-        escape(trade["exit_time"][11:19]),
+        time_of_day(trade["exit_time"]),
         rupees(float(trade["exit_price"])),
-        escape(plain(str(trade["reason"]))),
+        reason,
         rupees(float(trade["charges"])),
         coloured(rupees(net, sign=True), net),
     ]
@@ -134,14 +133,24 @@ def _refused(seen: Decisions) -> str:
     return f'<div class="note">{number_of(len(seen.refused), "signal")} refused: {told}</div>'
 
 
-def _why_flat(seen: Decisions) -> str:
-    if seen.ended:
+def _why_flat(told: Decisions) -> str:
+    if told.ended:
         return "Flat. The session is over."
-    if not seen.refused:
+    if not told.refused:
         return "Flat. The next entry needs a signal on a bar's close."
-    last = seen.refused[-1]
-    limit = f" ({last['value']}, limit {last['limit']})" if last.get("limit") is not None else ""
-    return f"Flat. The last signal, {contract(last)} at {last['label'][11:16]}, was refused: {plain(last['reason'])}{limit}."
+    last = told.refused[-1]
+    seen = last["value"] is not None and last["limit"] is not None
+    limit = f" ({value_of(last['value'])}, limit {value_of(last['limit'])})" if seen else ""
+    refused = f"{contract(last)} at {last['label'][11:16]}, was refused: {plain(last['reason'])}{limit}"
+    return f"Flat. The last signal, {refused}."
+
+
+def _doubt(shot: Snapshot) -> str:
+    """Why the position may not be what it was: nobody is there to say so, or he who is says nothing."""
+    word, silent = shot.spoken.get("trader"), shot.silent_s("trader")
+    if not shot.runs("trader"):
+        return f'<span class="wait">as of {clock(word.at_ns if word else None)}: the trader does not run</span>'
+    return f'<span class="wait">stale: the trader is silent for {duration(silent)}</span>' if silent else ""
 
 
 def _late(shot: Snapshot) -> str:
@@ -164,29 +173,12 @@ def _judged(rule: dict[str, Any], *, leaving: bool) -> str:
 
 
 def _value(rule: dict[str, Any]) -> str:
-    return _number(rule["value"], rule_words(str(rule["name"])).unit)
+    unit = rule_words(str(rule["name"])).unit
+    told = escape(value_of(rule["value"], unit))
+    return f'{told} <span class="quiet">{unit}</span>' if unit == "pt" else told
 
 
 def _limit(rule: dict[str, Any]) -> str:
     words, limit = rule_words(str(rule["name"])), rule["limit"]
-    binds = f"{words.limit} " if words.limit and not isinstance(limit, str) or ":" in str(limit) else ""
-    return f'<span class="quiet">{escape(binds)}{_number(limit, "")}</span>'
-
-
-def _number(value: Any, unit: str) -> str:
-    match value:
-        case None:
-            return NOTHING
-        case bool():
-            return "yes" if value else "no"
-        case float() if unit == "₹":
-            return rupees(value)
-        case float():
-            return f"{points(value)}{f' <span class=quiet>{unit}</span>' if unit else ''}"
-        case int():
-            return count(value)
-        case _:
-            return escape(str(value))
-
-
-__all__ = ["DOWN", "UP", "clock", "index_heading", "position", "trades", "why"]
+    binds = f"{words.limit} " if words.limit and not str(limit).startswith(("<", ">")) else ""
+    return f'<span class="quiet">{escape(binds + value_of(limit))}</span>'
