@@ -196,12 +196,12 @@ def _universe(desk: Desk, name: str, instruments: Sequence[Instrument], clock: C
 
 def run_recorder(desk: Desk) -> None:
     """The recorder's process: one stream and one journal per feed."""
+    from muhurat.calendars.session import at
     from muhurat.capture.recorder import FeedPlan, run
     from muhurat.venues.kite.stream import KiteStream
 
     clock = _start("recorder", desk)
     session = calendar_of(desk).session(ist(clock.now_ns()).date())
-    edges = (session.open_ns, session.close_ns) if session else None
     tokens = token_file(desk)
     plans = [
         FeedPlan(
@@ -209,8 +209,8 @@ def run_recorder(desk: Desk) -> None:
             journal=desk.data_dir / "raw_ticks" / name,
             universe=desk.data_dir / "universe",
             mode=feed.mode,
-            opens_ns=edges[0] if edges else None,
-            closes_ns=edges[1] if edges else None,
+            opens_ns=at(session, feed.start) if session else None,
+            closes_ns=at(session, feed.stop) if session else None,
         )
         for name, feed in desk.feeds.items()
     ]
@@ -225,7 +225,7 @@ def run_recorder(desk: Desk) -> None:
                 tokens.read().api_key,
                 tokens.access_token,
                 clock,
-                data_due=lambda now_ns: edges is not None and edges[0] <= now_ns < edges[1],
+                data_due=lambda now_ns: session is not None and session.contains(now_ns),
             )
             for plan in plans
         }

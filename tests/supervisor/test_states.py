@@ -185,7 +185,7 @@ class Lives(RuleBasedStateMachine):
             assert not self.launcher.remains("svc", None)
 
 
-Lives.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Lives.TestCase.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
 TestLives = Lives.TestCase
 
 

@@ -31,7 +31,7 @@ READER: Final = "decode"
 
 _RECORDS_AT_ONCE: Final = 256
 _BYTES_AT_ONCE: Final = 2 << 20
-_PAUSE_S: Final = 0.1
+_PAUSE_S: Final = 0.2
 _PATIENCE_BEHIND: Final = 5
 _REPORT_EVERY_S: Final = 0.5
 _MINUTE_NS: Final = 60 * NS_PER_S
@@ -98,7 +98,7 @@ class DecodeService:
         self._waiting_rows = 0
         self._waiting_since: float | None = None
         self.behind = False
-        """Whether the journal had so much that more is probably there; a little is better taken together with the next."""
+        """Whether the journal had so much that more is probably there; a little may as well wait for the next."""
         self._trouble = ""
         self._reported_at = float("-inf")
         self._log = get_logger(__name__)

@@ -15,7 +15,7 @@ def command(
     date: datetime | None = typer.Option(
         None, formats=["%Y-%m-%d"], help="The trading day; default 2026-11-20, or the last one in --candles."
     ),
-    speed: float = typer.Option(150.0, min=0.1, help="Desk seconds per real second while the market is open."),
+    speed: float = typer.Option(240.0, min=0.1, help="Desk seconds per real second while the market is open."),
     seed: int = typer.Option(7, help="The same seed gives the same day."),
     folder: Path = typer.Option(
         Path("muhurat-demo"), "--dir", metavar="DIR", help="The desk's folder; an earlier demo in it is replaced."

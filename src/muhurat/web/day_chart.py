@@ -2,80 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Final
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 1020, 340, 58, 22, 12
-_UP, _DOWN, _SHORT, _LONG = "#2f9e63", "#d64545", "#3d7fd9", "#c98a1b"
-_STEPS: Final = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000)
+from muhurat.web.decisions import Line
+from muhurat.web.markup import BOUGHT, SOLD
+from muhurat.web.palette import BLUE, GREEN, GREY, LONG_EMA, RED, SHORT_EMA
+from muhurat.web.wording import points, rupees
 
-Line = dict[str, Any]
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 1020, 330, 52, 20, 14
+_STEPS: Final = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000)
+_MOST_LEVELS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where bars and prices lie on the picture."""
+
+    bars: int
+    low: float
+    high: float
+
+    @property
+    def step(self) -> float:
+        return (_WIDTH - _LEFT - 6) / self.bars
+
+    def x(self, index: int) -> float:
+        return round(_LEFT + (index + 0.5) * self.step, 1)
+
+    def y(self, price: float) -> float:
+        share = (price - self.low) / ((self.high - self.low) or 1.0)
+        return round(_HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - 2 * _TOP) - _TOP / 2, 1)
 
 
 def day_chart(bars: Sequence[Line], fills: Sequence[Line]) -> str:
-    """Candles with EMA10 (blue) and EMA20 (amber); a triangle up where an option was bought, down where it was sold."""
+    """Candles with EMA10 and EMA20; a triangle up where an option was bought, down where one was sold."""
     if not bars:
         return '<div class="quiet">No bar was closed.</div>'
-    low, high = min(bar["l"] for bar in bars), max(bar["h"] for bar in bars)
-    step_x = (_WIDTH - _LEFT - 10) / len(bars)
-
-    def x(index: float) -> float:
-        return round(_LEFT + (index + 0.5) * step_x, 1)
-
-    def y(price: float) -> float:
-        share = (price - low) / ((high - low) or 1)
-        return round(_HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _TOP), 1)
-
-    parts = [*_scales(bars, low, high, x, y)]
-    for index, bar in enumerate(bars):
-        parts.append(_candle(bar, x(index), max(step_x * 0.62, 1.0), y))
-    for name, colour in (("ema10", _SHORT), ("ema20", _LONG)):
-        path = " ".join(f"{x(index)},{y(_within(bar[name], low, high))}" for index, bar in enumerate(bars))
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.4"/>')
-    parts += [_mark(fill, bars, x, y) for fill in fills]
-    drawing = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="candles of the day">{"".join(parts)}</svg>'
-    told = "blue: EMA10, amber: EMA20, triangle up: bought, triangle down: sold"
-    return f'{drawing}<div class="quiet">{told}</div>'
+    scale = _Scale(len(bars), float(min(bar["l"] for bar in bars)), float(max(bar["h"] for bar in bars)))
+    parts = [*_levels(scale), *_hours(bars, scale)]
+    parts += [_candle(bar, index, scale) for index, bar in enumerate(bars)]
+    parts += [_average(bars, "ema10", SHORT_EMA, scale), _average(bars, "ema20", LONG_EMA, scale)]
+    parts += [_mark(fill, bars, scale) for fill in fills]
+    inner = "".join(parts)
+    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="candles of the day">{inner}</svg>'
 
 
-def _scales(
-    bars: Sequence[Line], low: float, high: float, x: Callable[[float], float], y: Callable[[float], float]
-) -> list[str]:
-    parts = []
-    step = next((step for step in _STEPS if (high - low) / step <= 6), 2000)
-    level = (int(low) // step + 1) * step
-    while level < high:
-        line = f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y(level)}" y2="{y(level)}" stroke="var(--line)"/>'
-        parts.append(f'{line}<text x="{_LEFT - 6}" y="{y(level) + 4}" text-anchor="end">{level:,}</text>')
+def _levels(scale: _Scale) -> Iterator[str]:
+    fitting = (step for step in _STEPS if (scale.high - scale.low) / step <= _MOST_LEVELS)
+    step = next(fitting, _STEPS[-1])
+    level = (int(scale.low) // step + 1) * step
+    while level < scale.high:
+        at = scale.y(level)
+        yield f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{at}" y2="{at}" stroke="var(--line)"/>'
+        yield f'<text x="{_LEFT - 6}" y="{at + 4}" text-anchor="end">{points(level).partition(".")[0]}</text>'
         level += step
+
+
+def _hours(bars: Sequence[Line], scale: _Scale) -> Iterator[str]:
     for index, bar in enumerate(bars):
         if bar["label"][14:16] == "00":
-            parts.append(f'<text x="{x(index)}" y="{_HEIGHT - 6}" text-anchor="middle">{bar["label"][11:16]}</text>')
-    return parts
+            told = escape(bar["label"][11:16])
+            yield f'<text x="{scale.x(index)}" y="{_HEIGHT - 4}" text-anchor="middle">{told}</text>'
 
 
-def _candle(bar: Line, at: float, width: float, y: Callable[[float], float]) -> str:
-    colour = _UP if bar["c"] >= bar["o"] else _DOWN
-    top, bottom = y(max(bar["o"], bar["c"])), y(min(bar["o"], bar["c"]))
-    told = (
-        f"{bar['label'][11:16]}  open {bar['o']:,.2f}  high {bar['h']:,.2f}  low {bar['l']:,.2f}  close {bar['c']:,.2f}"
-    )
-    wick = f'<line x1="{at}" x2="{at}" y1="{y(bar["h"])}" y2="{y(bar["l"])}" stroke="{colour}"/>'
-    body = f'<rect x="{at - width / 2:.1f}" y="{top}" width="{width:.1f}" height="{max(bottom - top, 0.8):.1f}"'
-    return f'{wick}{body} fill="{colour}"><title>{told}</title></rect>'
+def _candle(bar: Line, index: int, scale: _Scale) -> str:
+    colour = GREEN if bar["c"] >= bar["o"] else RED
+    x, width = scale.x(index), max(scale.step * 0.6, 1.0)
+    top, bottom = scale.y(max(bar["o"], bar["c"])), scale.y(min(bar["o"], bar["c"]))
+    prices = (("open", "o"), ("high", "h"), ("low", "l"), ("close", "c"))
+    told = escape(f"{bar['label'][11:16]}  " + "  ".join(f"{name} {points(bar[key])}" for name, key in prices))
+    wick = f'<line x1="{x}" x2="{x}" y1="{scale.y(bar["h"])}" y2="{scale.y(bar["l"])}" stroke="{colour}"/>'
+    body = f'x="{x - width / 2:.1f}" y="{top}" width="{width:.1f}" height="{max(bottom - top, 0.8):.1f}"'
+    return f'{wick}<rect {body} fill="{colour}"><title>{told}</title></rect>'
 
 
-def _mark(fill: Line, bars: Sequence[Line], x: Callable[[float], float], y: Callable[[float], float]) -> str:
+def _average(bars: Sequence[Line], name: str, colour: str, scale: _Scale) -> str:
+    """An average is far away until it has warmed up; it is kept inside the picture."""
+    held = ((index, min(max(bar[name], scale.low), scale.high)) for index, bar in enumerate(bars))
+    path = " ".join(f"{scale.x(index)},{scale.y(value)}" for index, value in held)
+    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.3"/>'
+
+
+def _mark(fill: Line, bars: Sequence[Line], scale: _Scale) -> str:
     index = max((i for i, bar in enumerate(bars) if bar["label"][:19] <= fill["at"][:19]), default=0)
     bought = fill["action"] == "BUY"
-    at_y = y(bars[index]["l"]) + 10 if bought else y(bars[index]["h"]) - 10
-    shape = "0,-6 6,5 -6,5" if bought else "0,6 6,-5 -6,-5"
-    price = float(fill["price"])
-    told = escape(f"{'bought' if bought else 'sold'} {fill['symbol']} at {price:,.2f}, {fill['at'][11:19]}")
-    place = f'transform="translate({x(index)},{at_y:.1f})"'
-    return f'<polygon points="{shape}" {place} fill="{_SHORT if bought else "#6b7280"}"><title>{told}</title></polygon>'
-
-
-def _within(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
+    y = scale.y(bars[index]["l"]) + 9 if bought else scale.y(bars[index]["h"]) - 9
+    did = "bought" if bought else "sold"
+    told = escape(f"{did} {fill['symbol']} at {rupees(float(fill['price']))}, {fill['at'][11:19]}")
+    place = f'transform="translate({scale.x(index)},{y:.1f})"'
+    shape = BOUGHT if bought else SOLD
+    return f'<polygon points="{shape}" {place} fill="{BLUE if bought else GREY}"><title>{told}</title></polygon>'

@@ -1,50 +1,63 @@
 """What a day came to, as one document: what was recorded, kept, decided, earned, and whether the day was sound.
 
-Everything outside `volatile` follows from what was recorded, so two runs of one rehearsed day give the same document.
+Everything outside `volatile` follows from what was recorded and decided, so two runs of one rehearsed day give the same
+document. Alerts are inside: they carry the instant at which the supervisor noticed, which depends on the machine.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from muhurat.capture.journal import ControlRecord, HourPaths, hours_of, read_entries, summary, verify_hour
+from muhurat.capture.feed_recorder import packets_by_header
+from muhurat.capture.journal import HourPaths, hours_of, summary, verify_hour
+from muhurat.capture.recorded_today import recorded_on
+from muhurat.clock import ist
+from muhurat.errors import CalendarError
 from muhurat.stores.base import TickStore
-from muhurat.web.decisions import Decisions
+from muhurat.trading.inputlog import read_decisions
+from muhurat.trading.report import TradingReport, trading_report
+from muhurat.web.decisions import Line
 from muhurat.web.snapshot import Place, Snapshot
+from muhurat.web.wording import count, number_of
+
+Document = dict[str, Any]
 
 _TICK_TABLES: Final = frozenset({"ticks_full", "ticks_quote", "ticks_ltp"})
+_GAP_FIELDS: Final = ("from", "to", "seconds", "reason")
+_RESULT_FIELDS: Final = (
+    *("balance", "wins", "losses", "win_rate", "average_net", "profit_factor", "max_drawdown"),
+    *("late_ticks", "open_position", "ended"),
+)
 
 
-def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore, day: date) -> dict[str, Any]:
+def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore, day: date) -> Document:
     """The report of a day; `shot` is the desk as it is now, for services, alerts and gauges."""
     told = {feed: _feed(place.data_dir / "raw_ticks" / feed, feed, store, day) for feed in feeds}
-    seen = Decisions(place.decisions_path(day))
-    seen.follow()
-    trades = [_trade(line) for line in seen.trades]
+    lines = _lines(place.decisions_path(day))
+    traded = trading_report(lines)
     return {
         "date": day.isoformat(),
         "desk": place.name,
-        "mode": seen.session.get("mode", place.mode),
+        "mode": traded.mode or place.mode,
         "feeds": {feed: facts["report"] for feed, facts in told.items()},
-        "bars": len(seen.bars) + seen.option_bars,
-        "index_bars": len(seen.bars),
-        "signals": len(seen.signals),
-        "trades": trades,
-        "refused": dict(Counter(str(line["reason"]) for line in seen.refused)),
-        "charges": round(sum(trade["charges"] for trade in trades), 2),
-        "pnl": round(sum(trade["net"] for trade in trades), 2),
-        "modelled": any(trade["modelled"] for trade in trades) or any(bar["modelled"] for bar in seen.bars),
+        "bars": traded.bars + traded.option_bars,
+        "index_bars": traded.bars,
+        "signals": traded.signals,
+        "trades": list(traded.trades),
+        "refused": traded.refused,
+        "exits": traded.exits,
+        "charges": traded.charges,
+        "pnl": traded.net,
+        "modelled": any(line.get("modelled") for line in lines),
+        "trading": {name: getattr(traded, name) for name in _RESULT_FIELDS},
         "jobs": [],
-        "services": [
-            {"name": row["name"], "state": row["state"], "restarts": row["restarts"]} for row in shot.status["services"]
-        ],
-        "alerts": [{key: alert[key] for key in ("at", "level", "what", "hint")} for alert in shot.status["alerts"]],
-        "checks": _checks(told, seen),
+        "services": _services(shot, day),
+        "checks": [*_feed_checks(place, told, day), *_trading_checks(place, traded, day)],
         "volatile": {
+            "alerts": [alert for alert in shot.status["alerts"] if alert["at"][:10] == day.isoformat()],
             "receive_lag_p50_s": shot.decode.get("receive_lag_p50_s"),
             "receive_lag_p99_s": shot.decode.get("receive_lag_p99_s"),
             "records": {feed: facts["records"] for feed, facts in told.items()},
@@ -53,69 +66,95 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
     }
 
 
-def _feed(directory: Path, feed: str, store: TickStore, day: date) -> dict[str, Any]:
-    """One feed's day: packets by the journal, ticks by the store, gaps and connections by the recorder's own words."""
-    hours = [HourPaths(directory, feed, hour) for hour in _hours_on(directory, feed, day)]
+def all_checks_hold(report: Document) -> bool:
+    """Whether the day was sound."""
+    return all(check["ok"] for check in report["checks"])
+
+
+def _feed(directory: Path, feed: str, store: TickStore, day: date) -> Document:
+    """One feed's day: packets and gaps by the journal, ticks by the store."""
+    name = f"{day:%Y%m%d}"
+    hours = [HourPaths(directory, feed, hour) for hour in hours_of(directory, feed) if hour.startswith(name)]
     proved = summary(verify_hour(paths) for paths in hours)
-    packets, connects = _count(hours)
-    gaps = [_gap(gap) for gap in proved["gaps"]]
-    kept = sum(
-        part.rows
-        for part in store.coverage()
-        if part.feed == feed and part.table in _TICK_TABLES and part.hour.startswith(f"{day:%Y%m%d}")
-    )
+    found = recorded_on(name, directory, feed, packets_by_header)
+    parts = (part for part in store.coverage() if part.feed == feed and part.table in _TICK_TABLES)
     return {
         "records": proved["records"],
         "sound": proved["sound"],
         "report": {
-            "received": packets,
-            "rows": kept,
-            "gaps": len(gaps),
-            "reconnects": max(0, connects - 1),
-            "gap_list": gaps,
+            "received": found.packets,
+            "rows": sum(part.rows for part in parts if part.hour.startswith(name)),
+            "gaps": len(found.gaps),
+            "reconnects": max(0, found.connections - 1),
+            "gap_list": [{key: gap.get(key) for key in _GAP_FIELDS} for gap in found.gaps],
         },
     }
 
 
-def _hours_on(directory: Path, feed: str, day: date) -> list[str]:
-    return [hour for hour in hours_of(directory, feed) if hour.startswith(f"{day:%Y%m%d}")]
+def _lines(path: Path) -> list[Line]:
+    """What the trader said that day; nothing when it did not run."""
+    return list(read_decisions(path)) if path.exists() else []
 
 
-def _count(hours: Iterable[HourPaths]) -> tuple[int, int]:
-    """Market packets and connections: a Kite message's first two bytes count its packets, a heartbeat has one byte."""
-    packets = connects = 0
-    for paths in hours:
-        for entry in read_entries(paths):
-            if isinstance(entry, ControlRecord):
-                connects += entry.entry.get("event") == "connected"
-            elif len(entry.payload) > 2:
-                packets += int.from_bytes(entry.payload[:2], "big")
-    return packets, connects
+def _services(shot: Snapshot, day: date) -> list[Document]:
+    """How each service ended the day and how often it was started again, by the supervisor's history.
+
+    Of today, services that took no step yet are as the supervisor says.
+    """
+    steps: dict[str, list[Line]] = {}
+    if day == shot.day:
+        steps = {str(row["name"]): [] for row in shot.status["services"]}
+    for step in shot.history:
+        if ist(int(step["at_ns"])).date() == day:
+            steps.setdefault(str(step["service"]), []).append(step)
+    now = {str(row["name"]): str(row["state"]) for row in shot.status["services"]}
+    return [
+        {
+            "name": name,
+            "state": str(taken[-1]["state"]) if taken else now[name],
+            "restarts": _restarts(str(step["state"]) for step in taken),
+        }
+        for name, taken in steps.items()
+    ]
 
 
-def _gap(gap: dict[str, Any]) -> dict[str, Any]:
-    begin, end = datetime.fromisoformat(gap["from"]), datetime.fromisoformat(gap["to"])
-    return {"from": gap["from"], "to": gap["to"], "seconds": (end - begin).total_seconds(), "reason": gap["reason"]}
+def _restarts(states: Iterable[str]) -> int:
+    taken = list(states)
+    return sum(before == "backoff" and after == "starting" for before, after in zip(taken, taken[1:], strict=False))
 
 
-def _trade(line: dict[str, Any]) -> dict[str, Any]:
-    amounts = {key: float(line[key]) for key in ("entry_price", "exit_price", "charges", "net", "strike")}
-    return {key: value for key, value in line.items() if key != "kind"} | amounts
-
-
-def _checks(told: dict[str, dict[str, Any]], seen: Decisions) -> list[dict[str, Any]]:
+def _feed_checks(place: Place, told: dict[str, Document], day: date) -> list[Document]:
     checks = []
     for feed, facts in told.items():
         report = facts["report"]
-        kept = report["rows"] == report["received"]
+        received, rows = report["received"], report["rows"]
+        if _trades_on(place, day):
+            checks.append(_check(f"{feed} was recorded", received > 0, number_of(received, "packet")))
         checks += [
             _check(f"the journal of {feed} is whole", facts["sound"], "every record against its checksum"),
-            _check(f"every packet of {feed} is in the tick store", kept, f"{report['rows']:,} ticks kept"),
-            _check(f"{feed} has no gap", report["gaps"] == 0, f"{report['gaps']} gaps"),
+            _check(f"every packet of {feed} is in the tick store", rows == received, f"{count(rows)} ticks kept"),
+            _check(f"{feed} has no gap", report["gaps"] == 0, number_of(report["gaps"], "gap")),
         ]
-    checks.append(_check("the trader closed its session", seen.ended, f"{len(seen.bars)} index bars"))
     return checks
 
 
-def _check(name: str, ok: bool, detail: str) -> dict[str, Any]:
+def _trading_checks(place: Place, traded: TradingReport, day: date) -> list[Document]:
+    """None on a desk that trades by hand or on a day without a session."""
+    if place.mode == "debug" or not (_trades_on(place, day) or traded.mode):
+        return []
+    held = traded.open_position
+    return [
+        _check("the trader closed its session", traded.ended, number_of(traded.bars, "index bar")),
+        _check("no position was left open", held is None, held or "flat at the end"),
+    ]
+
+
+def _trades_on(place: Place, day: date) -> bool:
+    try:
+        return place.calendar.is_open(day)
+    except CalendarError:
+        return False
+
+
+def _check(name: str, ok: bool, detail: str) -> Document:
     return {"name": name, "ok": ok, "detail": detail}

@@ -25,7 +25,7 @@ table.rows tr.foot td { font-weight:600; }
 .p { display:none; }
 @media (max-width:700px) {
   .x { display:none; } .p { display:block; line-height:1.1; padding-bottom:5px; }
-  table.rows th, table.rows td { padding:0 5px; } table.rows .n + :not(.n) { padding-left:10px; }
+  table.rows { font-size:12px; } table.rows th, table.rows td { padding:0 5px; } table.rows .n + :not(.n) { padding-left:10px; }
 }
 """
 

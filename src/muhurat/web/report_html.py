@@ -1,155 +1,227 @@
-"""The day's report as one HTML file that needs nothing else: figures, checks, chart, trades, services, feeds."""
+"""The day's report as one HTML file that needs nothing else: figures, chart, trades, checks, feeds, services."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 from muhurat.web.day_chart import day_chart
-from muhurat.web.wording import NOTHING, count, duration, points, rupees
+from muhurat.web.decisions import Line
+from muhurat.web.markup import BOUGHT, SOLD, TABLE_CSS, coloured, mark, modelled, table
+from muhurat.web.palette import BLUE, DARK, GREY, LIGHT, LONG_EMA, SHORT_EMA
+from muhurat.web.wording import NOTHING, contract, count, duration, number_of, percent, plain, quantity, rupees
 
-_CSS = """
-:root { --text:#1d2126; --quiet:#6b7280; --line:#dedfdc; --good:#22794a; --bad:#b93232; --surface:#fbfbf9; }
-@media (prefers-color-scheme: dark) {
-  :root { --text:#e6e8ea; --quiet:#939ba5; --line:#2b3138; --good:#4cc38a; --bad:#f07178; --surface:#14171b; } }
-body { margin:0 auto; max-width:1060px; padding:28px 20px 60px; background:var(--surface); color:var(--text);
-  font:14px/1.45 Inter,"Segoe UI",Roboto,"DejaVu Sans",sans-serif; font-variant-numeric:tabular-nums; }
-h1 { font-size:24px; margin:0 0 2px; } h2 { font-size:15px; margin:30px 0 8px; }
-.quiet { color:var(--quiet); } .good { color:var(--good); } .bad { color:var(--bad); }
-.figures { display:flex; flex-wrap:wrap; gap:10px 34px; margin:20px 0 4px; }
-.figures div span { display:block; color:var(--quiet); } .figures b { font-size:20px; font-weight:600; }
-table { width:100%; border-collapse:collapse; } th { text-align:left; font-weight:500; color:var(--quiet); }
-th, td { padding:5px 10px 5px 0; border-bottom:1px solid var(--line); } .n { text-align:right; }
-.scroll { overflow-x:auto; } svg { width:100%; height:auto; } svg text { fill:var(--quiet); font-size:11px; }
+_CSS: Final = (
+    f":root {{ {LIGHT} }} @media (prefers-color-scheme:dark) {{ :root {{ {DARK} }} }}"
+    + """
+body { margin:0 auto; max-width:1040px; padding:30px 20px 50px; background:var(--surface); color:var(--text);
+  font:14px/1.45 Inter,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif; font-variant-numeric:tabular-nums; }
+h1 { font-size:24px; line-height:1.2; margin:0 0 4px; } h2 { font-size:15px; margin:28px 0 4px; }
+.lead { font-size:16px; max-width:62em; margin:16px 0 0; }
+.figures { display:flex; flex-wrap:wrap; gap:8px 40px; margin:20px 0 0; padding:12px 0;
+  border-top:1px solid var(--line); border-bottom:1px solid var(--line); }
+.figures span { display:block; color:var(--quiet); font-size:13px; } .figures b { font-size:20px; font-weight:600; }
+.wrong { margin:14px 0 0; padding:0 0 0 12px; border-left:3px solid var(--bad); list-style:none; }
+.two { display:grid; grid-template-columns:1fr 1fr; gap:0 44px; }
+svg { width:100%; height:auto; } svg text { fill:var(--quiet); font-size:11px; }
+.key { color:var(--quiet); font-size:13px; } .key i { font-style:normal; margin-left:14px; }
+footer { margin-top:36px; color:var(--quiet); font-size:13px; }
 """
+    + TABLE_CSS
+    + """
+@media (max-width:700px) { .two { grid-template-columns:1fr; } body { padding:16px 12px 30px; } }
+@media print { body { padding:0; max-width:none; } .two, svg, tr { break-inside:avoid; } }
+"""
+)
 
 
-def report_html(report: dict[str, Any], bars: Sequence[dict[str, Any]], fills: Sequence[dict[str, Any]]) -> str:
-    """The page of a report as `day_report.collect` gives it, with the day's index bars and fills for the chart."""
+def report_html(report: Mapping[str, Any], bars: Sequence[Line], fills: Sequence[Line]) -> str:
+    """The page of a report (`day_report.collect` with `ok`), with the day's index bars and fills for its chart."""
     day = date.fromisoformat(report["date"])
     verdict = '<span class="good">sound</span>' if report["ok"] else '<span class="bad">not sound</span>'
-    body = [
-        f"<h1>{day:%A %d %B %Y}: {verdict}</h1>",
-        f'<div class="quiet">{escape(report["desk"])} · {escape(report["mode"])} · {escape(_prices(report))}</div>',
+    sections = [
+        f"<h1>{day:%A} {day.day} {day:%B %Y}: {verdict}</h1>",
+        f'<div class="quiet">{escape(_origin(report))}</div>',
+        f'<p class="lead">{escape(lead(report))}</p>',
+        _wrong(report["checks"]),
         _figures(report),
-        _checks(report["checks"]),
-        "<h2>SENSEX, three-minute bars</h2>" + day_chart(bars, fills),
+        f"<h2>SENSEX, three-minute bars</h2>{day_chart(bars, fills)}{_KEY if bars else ''}",
         _trades(report["trades"]),
-        _refused(report["refused"]),
-        _feeds(report["feeds"]),
-        _services(report["services"]),
-        _alerts(report["alerts"]),
+        _two(_counts("Exits", "reason", report["exits"]), _counts("Signals refused", "reason", report["refused"])),
+        _checks(report["checks"]),
+        _two(_feeds(report["feeds"]), _services(report["services"])),
+        _gaps(report["feeds"]),
+        _alerts(report["volatile"].get("alerts", [])),
+        f"<footer>{escape(_made(report))}</footer>",
     ]
     title = f"{escape(report['desk'])} {report['date']}"
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_CSS}</style><body>{"".join(body)}</body></html>\n'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_CSS}</style></head>'
+        f"<body>{''.join(sections)}</body></html>\n"
     )
 
 
-def _prices(report: dict[str, Any]) -> str:
-    return "some prices are modelled, marked where they appear" if report["modelled"] else "no modelled prices"
+def lead(report: Mapping[str, Any]) -> str:
+    """The day in two sentences, as text."""
+    trades, result = report["trades"], report["trading"]
+    if not report["index_bars"]:
+        return "No bar was closed, so there was nothing to trade."
+    told = f"{number_of(report['signals'], 'signal')} on {number_of(report['index_bars'], 'bar')} of the index"
+    if not trades:
+        return f"{told} led to no trade."
+    won = f"{number_of(len(trades), 'trade')}, {result['wins']} of them won"
+    earned = f"{rupees(report['pnl'], sign=True)} after {rupees(report['charges'])} of charges"
+    held = f" {result['open_position']} was still held at the end." if result["open_position"] else ""
+    return f"{told} led to {won}. The result is {earned}.{held}"
 
 
-def _figures(report: dict[str, Any]) -> str:
-    received = sum(feed["received"] for feed in report["feeds"].values())
-    gaps = sum(feed["gaps"] for feed in report["feeds"].values())
-    pnl = report["pnl"]
-    cells = [
-        ("net result", f'<b class="{_sign(pnl)}">{rupees(pnl, sign=True)}</b>'),
-        ("charges", f"<b>{rupees(report['charges'])}</b>"),
-        ("trades", f"<b>{len(report['trades'])}</b>"),
-        ("bars", f"<b>{count(report['bars'])}</b>"),
-        ("packets received", f"<b>{count(received)}</b>"),
-        ("gaps", f"<b>{gaps}</b>"),
-    ]
-    return (
-        '<div class="figures">' + "".join(f"<div><span>{name}</span>{value}</div>" for name, value in cells) + "</div>"
-    )
+def _origin(report: Mapping[str, Any]) -> str:
+    modes = {"test": "TEST, paper money", "debug": "DEBUG, recorded candles", "live": "LIVE"}
+    told = "some prices are modelled, marked where they appear" if report["modelled"] else "no modelled prices"
+    return f"{report['desk']} · {modes.get(report['mode'], report['mode'])} · {told}"
 
 
-def _checks(checks: Sequence[dict[str, Any]]) -> str:
+def _wrong(checks: Iterable[Mapping[str, Any]]) -> str:
+    failed = [check for check in checks if not check["ok"]]
+    lines = "".join(f"<li><b>Not so:</b> {escape(check['name'])} ({escape(check['detail'])})</li>" for check in failed)
+    return f'<ul class="wrong">{lines}</ul>' if failed else ""
+
+
+def _figures(report: Mapping[str, Any]) -> str:
+    feeds, result = report["feeds"].values(), report["trading"]
+    pnl, gaps = report["pnl"], sum(feed["gaps"] for feed in feeds)
+    share = pnl / result["balance"] if result["balance"] else None
+    cells = {
+        "net result": coloured(rupees(pnl, sign=True), pnl) if report["trades"] else f"<b>{NOTHING}</b>",
+        "of the balance": f"<b>{percent(share, sign=True) if report['trades'] else NOTHING}</b>",
+        "charges": f"<b>{rupees(report['charges'])}</b>",
+        "deepest fall": f"<b>{rupees(result['max_drawdown'])}</b>",
+        "trades": f"<b>{count(len(report['trades']))}</b>",
+        "bars": f"<b>{count(report['bars'])}</b>",
+        "packets received": f"<b>{count(sum(feed['received'] for feed in feeds))}</b>",
+        "gaps": f'<b class="{"bad" if gaps else ""}">{gaps}</b>',
+    }
+    told = "".join(f"<div><span>{name}</span>{value}</div>" for name, value in cells.items())
+    return f'<div class="figures">{told}</div>'
+
+
+def _trades(trades: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
-            '<span class="good">✓ yes</span>' if check["ok"] else '<span class="bad">✗ no</span>',
+            f'{escape(contract(dict(trade)))} <span class="quiet x">{escape(trade["symbol"])}</span>'
+            f"{modelled(dict(trade))}",
+            quantity(trade["quantity"]),
+            escape(trade["entry_time"][11:19]),
+            rupees(trade["entry_price"]),
+            escape(trade["exit_time"][11:19]),
+            rupees(trade["exit_price"]),
+            escape(plain(trade["reason"])),
+            rupees(trade["charges"]),
+            coloured(rupees(trade["net"], sign=True), trade["net"]),
+        ]
+        for trade in trades
+    ]
+    charges, net = sum(trade["charges"] for trade in trades), sum(trade["net"] for trade in trades)
+    foot = ["all", "", "", "", "", "", "", rupees(charges), coloured(rupees(net, sign=True), net)]
+    heads = ("contract", "quantity:nx", "bought", "at:n", "sold:x", "at:n", "reason:x", "charges:nx", "net:n")
+    return _titled("Trades", heads, rows, "None: no signal led to a position.", foot if len(rows) > 1 else ())
+
+
+def _counts(title: str, what: str, counts: Mapping[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rows = [[escape(plain(reason)), count(number)] for reason, number in ordered]
+    return _titled(title, (what, "times:n"), rows, "None.")
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            f"{mark(check['ok'])} {'yes' if check['ok'] else '<b>no</b>'}",
             escape(check["name"]),
             f'<span class="quiet">{escape(check["detail"])}</span>',
         ]
         for check in checks
     ]
-    return _table("Was the day sound?", ("", "claim", "found"), rows, "")
+    return _titled("Was the day sound?", ("", "", ":w"), rows, "Nothing was to be checked.")
 
 
-def _trades(trades: Sequence[dict[str, Any]]) -> str:
-    rows = [
-        [
-            escape(trade["symbol"]) + (" (modelled)" if trade.get("modelled") else ""),
-            str(trade["quantity"]),
-            trade["entry_time"][11:19],
-            points(trade["entry_price"]),
-            trade["exit_time"][11:19],
-            points(trade["exit_price"]),
-            escape(trade["reason"].replace("_", " ")),
-            rupees(trade["charges"]),
-            f'<b class="{_sign(trade["net"])}">{rupees(trade["net"], sign=True)}</b>',
-        ]
-        for trade in trades
-    ]
-    heads = ("contract", "quantity:n", "bought", "at:n", "sold", "at:n", "reason", "charges:n", "net:n")
-    return _table("Trades", heads, rows, "None: no signal led to a position.")
-
-
-def _refused(refused: dict[str, int]) -> str:
-    rows = [[escape(reason.replace("_", " ")), str(number)] for reason, number in sorted(refused.items())]
-    return _table("Signals that were refused", ("reason", "times:n"), rows, "None.")
-
-
-def _feeds(feeds: dict[str, dict[str, Any]]) -> str:
+def _feeds(feeds: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [
             escape(name),
-            count(facts.get("sent")) if "sent" in facts else NOTHING,
+            count(facts.get("sent")),
             count(facts["received"]),
             count(facts.get("rows")),
-            str(facts["gaps"]),
-            str(facts["reconnects"]),
+            count(facts["gaps"]),
+            count(facts["reconnects"]),
         ]
         for name, facts in feeds.items()
     ]
-    gaps = [
-        [escape(name), gap["from"][11:19], gap["to"][11:19], duration(gap["seconds"]), escape(gap["reason"])]
+    heads = ("feed, in packets", "sent:n", "received:n", "kept:n", "gaps:n", "reconnects:n")
+    return _titled("Feeds", heads, rows, "The desk has no feed.")
+
+
+def _gaps(feeds: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            escape(name),
+            escape(str(gap["from"])[11:19]),
+            escape(str(gap["to"])[11:19]),
+            duration(float(gap["seconds"] or 0)),
+            escape(str(gap["reason"])),
+        ]
         for name, facts in feeds.items()
         for gap in facts.get("gap_list", [])
     ]
-    heads = ("feed", "packets sent:n", "received:n", "ticks kept:n", "gaps:n", "reconnects:n")
-    told = _table("Feeds", heads, rows, "Nothing was recorded.")
-    return told + (_table("Gaps", ("feed", "from", "to", "length", "reason"), gaps, "") if gaps else "")
+    return _titled("Gaps", ("feed", "from", "to", "length:n", "reason:w"), rows, "") if rows else ""
 
 
-def _services(services: Sequence[dict[str, Any]]) -> str:
-    rows = [[escape(row["name"]), escape(row["state"]), str(row["restarts"])] for row in services]
-    return _table("Services", ("service", "at the end", "restarts:n"), rows, "No service ran.")
+def _services(services: Sequence[Mapping[str, Any]]) -> str:
+    rows = [[escape(row["name"]), escape(row["state"]), count(row["restarts"])] for row in services]
+    return _titled("Services", ("service", "at the end", "restarts:n"), rows, "No service ran that day.")
 
 
-def _alerts(alerts: Sequence[dict[str, Any]]) -> str:
-    rows = [[alert["at"][11:19], escape(alert["what"]), escape(alert["hint"])] for alert in alerts]
-    return _table("Alerts", ("at", "what", "what to do"), rows, "None.")
-
-
-def _sign(amount: float) -> str:
-    return "good" if amount > 0 else "bad" if amount < 0 else ""
-
-
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
-    """A titled table; `:n` after a head aligns its column right."""
-    if not rows:
-        return f'<h2>{escape(title)}</h2><div class="quiet">{escape(empty)}</div>'
-    kinds = ["n" if head.endswith(":n") else "" for head in heads]
-    top = "".join(f'<th class="{kind}">{head.removesuffix(":n")}</th>' for kind, head in zip(kinds, heads, strict=True))
-    lines = [
-        "<tr>" + "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(kinds, row, strict=True)) + "</tr>"
-        for row in rows
+def _alerts(alerts: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [escape(alert["at"][11:19]), f'{escape(alert["what"])} <span class="quiet">{escape(alert["hint"])}</span>']
+        for alert in alerts
     ]
-    return f'<h2>{escape(title)}</h2><div class="scroll"><table><tr>{top}</tr>{"".join(lines)}</table></div>'
+    return _titled("Alerts", ("at", "what:w"), rows, "None.")
+
+
+def _made(report: Mapping[str, Any]) -> str:
+    """How a rehearsed day came about; of a real one nothing."""
+    if "seed" not in report:
+        return "Made by muhurat report from the day's journal, tick store and decisions."
+    real = report["volatile"].get("duration_s")
+    took = f", in {duration(real)} of real time" if real is not None else ""
+    return f"Made by muhurat demo: a rehearsed day, seed {report['seed']}, {report['speed']:g} times as fast{took}."
+
+
+def _two(left: str, right: str) -> str:
+    return f'<div class="two"><div>{left}</div><div>{right}</div></div>'
+
+
+def _titled(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str, foot: Sequence[str] = ()
+) -> str:
+    body = table(heads, rows, foot) if rows else f'<div class="quiet">{escape(empty)}</div>'
+    return f"<h2>{escape(title)}</h2>{body}"
+
+
+def _shape(inner: str) -> str:
+    return f'<svg viewBox="-6 -5 12 10" style="width:13px">{inner}</svg>'
+
+
+def _line(colour: str) -> str:
+    return _shape(f'<line x1="-6" x2="6" y1="0" y2="0" stroke="{colour}" stroke-width="2"/>')
+
+
+_KEY: Final = (
+    f'<div class="key">{_line(SHORT_EMA)} EMA10<i></i>{_line(LONG_EMA)} EMA20<i></i>'
+    f"{_shape(f'<polygon points={chr(34)}{BOUGHT}{chr(34)} fill={chr(34)}{BLUE}{chr(34)}/>')} bought<i></i>"
+    f"{_shape(f'<polygon points={chr(34)}{SOLD}{chr(34)} fill={chr(34)}{GREY}{chr(34)}/>')} sold</div>"
+)

@@ -17,11 +17,12 @@ import httpx
 
 from muhurat import app
 from muhurat.cli.rehearsal.plan import FEED, Plan, plan, write_desk
-from muhurat.cli.rehearsal.progress import Progress, progress
+from muhurat.cli.rehearsal.progress import Progress, progress, what_happens
 from muhurat.cli.rehearsal.verdict import judge
 from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock, ist
 from muhurat.config import Desk
 from muhurat.errors import MuhuratError
+from muhurat.heartbeat import read_heartbeats
 from muhurat.web.status import desk_status
 
 __all__ = ["Plan", "Rehearsal", "plan"]
@@ -106,7 +107,8 @@ class Rehearsal:
         while True:
             self._still_alive(processes)
             status = desk_status(desk.run_dir)
-            shown.show(clock.now_ns(), status)
+            trader = read_heartbeats(desk.run_dir).get("trader", {}).get("gauges", {})
+            shown.show(clock.now_ns(), what_happens(status, trader))
             if clock.now_ns() >= end_ns:
                 limit = limit or time.monotonic() + _END_WITHIN_S
                 resting = all(row["state"] in _RESTING for row in status["services"] if row["name"] != "web")

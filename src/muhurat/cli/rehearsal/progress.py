@@ -16,7 +16,7 @@ _LINE_EVERY_NS: Final = 1800 * NS_PER_S
 class Progress(Protocol):
     """What follows the day."""
 
-    def show(self, now_ns: int, status: dict[str, Any]) -> None: ...
+    def show(self, now_ns: int, told: str) -> None: ...
     def finish(self) -> None: ...
 
 
@@ -35,29 +35,25 @@ def progress(plan: Plan, page: str) -> Iterator[Progress]:
         yield _Lines()
 
 
-def what_happens(status: dict[str, Any]) -> str:
-    """One line of figures out of a desk's status."""
+def what_happens(status: dict[str, Any], trader: dict[str, Any]) -> str:
+    """One line of figures out of a desk's status and its trader's gauges."""
     running = [row["name"] for row in status["services"] if row["state"] == "running"]
     feeds = status["feeds"].values()
     packets, gaps = (sum(int(feed.get(key) or 0) for feed in feeds) for key in ("packets", "gaps"))
-    trader = status.get("trader", {})
-    parts = [
-        f"{packets:,} packets",
-        f"{gaps} gaps",
-        f"{trader.get('bars', 0)} bars",
-        f"{trader.get('trades', 0)} trades",
-    ]
-    return " · ".join(parts) + f" · {', '.join(running) or 'nothing runs'}"
+    held = f" · holds {trader['position']}" if trader.get("position") else ""
+    trades, net = trader.get("trades", 0), trader.get("realised", 0.0)
+    figures = f"{packets:,} packets · {gaps} gaps · {trades} trades · {net:+,.2f}{held}"
+    return f"{figures} · {', '.join(running) or 'nothing runs'}"
 
 
 class _Lines:
     def __init__(self) -> None:
         self._next_ns = 0
 
-    def show(self, now_ns: int, status: dict[str, Any]) -> None:
+    def show(self, now_ns: int, told: str) -> None:
         if now_ns >= self._next_ns:
             self._next_ns = now_ns - now_ns % _LINE_EVERY_NS + _LINE_EVERY_NS
-            print(f"  {ist(now_ns):%H:%M}  {what_happens(status)}", flush=True)
+            print(f"  {ist(now_ns):%H:%M}  {told}", flush=True)
 
     def finish(self) -> None:
         print("  the day is over; putting the report together", flush=True)
@@ -86,11 +82,9 @@ class _Bar:
     def __exit__(self, *exc: object) -> None:
         self._progress.stop()
 
-    def show(self, now_ns: int, status: dict[str, Any]) -> None:
+    def show(self, now_ns: int, told: str) -> None:
         done = (now_ns - self._begin) / NS_PER_S
-        self._progress.update(
-            self._task, completed=done, at=f"{ist(now_ns):%H:%M:%S}", description=what_happens(status)
-        )
+        self._progress.update(self._task, completed=done, at=f"{ist(now_ns):%H:%M:%S}", description=told)
 
     def finish(self) -> None:
         self._progress.update(self._task, description="the day is over; putting the report together")

@@ -87,6 +87,7 @@ _HALF_A_WORD: Final = np.array(16, np.uint32)
 _COUNTING: Final = np.arange(0x10000, dtype=np.uint32).tobytes()  # packet numbers, to cut runs from
 
 _Prices = NDArray[np.float64]
+_Words = NDArray[np.uint32]
 _Runs = dict[int, list[tuple[int, int, int]]]
 """Runs of packets by length, each as (packets before it, its first byte, its packets)."""
 
@@ -117,14 +118,13 @@ class _Layout:
             np.right_shift(orders, _HALF_A_WORD, orders)
         raw = words.take(self.price_words, 0)
         prices = self._rupees(raw, buffer[first + 5 : first + count * stride : stride])
-        whole = np.count_nonzero(raw) == raw.size
         if self.close is not None:
-            _net_change(prices[self.last], prices[self.close], prices[-1], whole=whole)
-        if self.has_depth and not whole:
-            _blank_empty_levels(prices[-11:-1], counts[-20:])
+            _net_change(prices[self.last], prices[self.close], prices[-1])
+        if self.has_depth:
+            _blank_empty_levels(prices[-11:-1], raw[-10:], counts[-20:])
         return dict(zip(self.names, [*prices, *counts.astype(_INTEGER)], strict=True))
 
-    def _rupees(self, raw: NDArray[np.uint32], segments: bytes) -> NDArray[np.float64]:
+    def _rupees(self, raw: _Words, segments: bytes) -> NDArray[np.float64]:
         """The prices divided, with a row left for the change where there is a close."""
         wanted = len(raw)
         block = np.empty((wanted + (self.close is not None), raw.shape[1]))
@@ -134,11 +134,11 @@ class _Layout:
         return block
 
 
-def _net_change(last: _Prices, close: _Prices, change: _Prices, *, whole: bool) -> None:
-    """Percent of the close; 0 where there is none, which cannot be when the packets are `whole`."""
+def _net_change(last: _Prices, close: _Prices, change: _Prices) -> None:
+    """Percent of the close; 0 where there is none."""
     np.subtract(last, close, change)
     np.multiply(change, _HUNDRED, change)
-    if whole:
+    if np.count_nonzero(close) == len(close):
         np.divide(change, close, change)
     else:
         np.divide(change, close, change, where=close != 0)
@@ -152,11 +152,14 @@ def _divisor(segments: bytes) -> NDArray[np.float64]:
     return _HUNDRED
 
 
-def _blank_empty_levels(prices: _Prices, counts: NDArray[np.uint32]) -> None:
-    """Ten levels' prices, and their quantities followed by their orders, all level by level."""
-    free = np.flatnonzero(prices == 0)
+def _blank_empty_levels(prices: _Prices, raw: _Words, counts: _Words) -> None:
+    """Ten levels' prices, the same as they came, and their quantities followed by their orders, all level by level."""
+    if np.count_nonzero(raw) == raw.size:
+        return
+    free = np.logical_not(raw).ravel().nonzero()[0]
     held = counts.ravel()
-    prices.ravel()[free[(held[free] | held[free + prices.size]) == 0]] = np.nan
+    empty = np.logical_not(held.take(free) | held.take(free + raw.size))
+    prices.ravel()[free[empty]] = np.nan
 
 
 _LAYOUTS: Final = {

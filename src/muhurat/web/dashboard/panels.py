@@ -39,8 +39,8 @@ def feeds(shot: Snapshot) -> str:
     if not shot.status["feeds"]:
         return heading("Feeds") + empty("Nothing is recorded yet. The recorder starts at the feed's hour.")
     rows = [_feed(shot, name, facts) for name, facts in shot.status["feeds"].items()]
-    heads = ("feed", "packets:n", "rate:n", "last data:n", "gaps:n", "reconnects:nx")
-    notes = [*_lag(shot), *_decoded(shot), *_gaps(shot)]
+    heads = ("feed", "rate:n", "last data:n", "gaps:n", "reconnects:n")
+    notes = [*_kept(shot), *_lag(shot), *_doubts(shot), *_gaps(shot)]
     told = "".join(f'<div class="note">{note}</div>' for note in notes)
     return heading("Feeds") + table(heads, rows) + told
 
@@ -77,7 +77,6 @@ def _feed(shot: Snapshot, name: str, facts: Mapping[str, Any]) -> list[str]:
     rate = f"{facts.get('rate') or 0:,.0f}/s" if state == "connected" else f'<span class="quiet">{escape(state)}</span>'
     return [
         f"{feed_dot(shot, facts)}{escape(name)}",
-        count(facts.get("packets")),
         rate,
         f'<span class="wait">stale {told}</span>' if stale else told,
         _counted(facts.get("gaps")),
@@ -91,12 +90,19 @@ def _lag(shot: Snapshot) -> Iterator[str]:
         yield f"received {p50:.2f} s after the exchange's second, {p99:.2f} s at p99 (last minute)"
 
 
-def _decoded(shot: Snapshot) -> Iterator[str]:
+def _kept(shot: Snapshot) -> Iterator[str]:
+    """Packets received beside ticks kept; the decoder counts its own run, so after its restart they differ."""
+    packets = sum(int(feed.get("packets") or 0) for feed in shot.status["feeds"].values())
+    told = f"{count(packets)} packets received"
+    if "rows" in shot.decode:
+        behind = float(shot.decode.get("lag_ms") or 0) / 1000
+        told += f", {count(shot.decode['rows'])} ticks kept"
+        told += f', <span class="wait">{duration(behind)} behind</span>' if behind > max(1, shot.speed) else ""
+    yield told
+
+
+def _doubts(shot: Snapshot) -> Iterator[str]:
     gauges = shot.decode
-    if "rows" not in gauges:
-        return
-    behind = float(gauges.get("lag_ms") or 0) / 1000
-    yield f"{count(gauges['rows'])} ticks in the store" + (f", {duration(behind)} behind" if behind >= 1 else "")
     doubts = {
         "of unknown length": sum((gauges.get("unknown_lengths") or {}).values()),
         "of unknown instruments": gauges.get("unknown_tokens") or 0,
