@@ -28,7 +28,7 @@ _INDEX: Final = struct.Struct(">8I")
 
 
 def run() -> list[Result]:
-    """A message of 320 full packets, the same with index packets between them, and one as it comes on a live morning."""
+    """320 full packets in a message, 320 with index packets between them, and a message of a live morning."""
     chance = random.Random(320)
     live = message(chance, LIVE_PACKETS, round(LIVE_PACKETS * INDEX_SHARE))
     return [
@@ -48,9 +48,9 @@ def rate(name: str, payload: bytes, *, bar: float) -> Result:
 
 
 def latency(name: str, payload: bytes, *, bar_us: float) -> Result:
-    """Microseconds for one message."""
+    """Microseconds for one message, the least of the turns: what the code costs when it has the machine to itself."""
     proven(payload)
-    ours, theirs = (1e6 * median(column) for column in zip(*measure(payload), strict=True))
+    ours, theirs = (1e6 * min(column) for column in zip(*measure(payload), strict=True))
     return Result(name, ours / theirs, bar_us, "us", ours, theirs, at_most=True)
 
 

@@ -32,7 +32,7 @@ from muhurat.venues.kite.decode import decode_message
 FEED: Final = "bench"
 NINE: Final = ist_ns(date(2025, 9, 2), time(9, 0))
 INSTRUMENTS: Final = 320
-MESSAGES: Final = 4_000
+MESSAGES: Final = 6_000
 REPEAT: Final = 4
 _INDEX: Final = struct.Struct(">HIIIIIIII")
 

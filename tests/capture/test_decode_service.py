@@ -353,3 +353,13 @@ def start_service(folder: Path) -> subprocess.Popen[bytes]:
     assert service.stdout
     assert service.stdout.readline() == b"\n"
     return service
+
+
+def test_zerodhas_own_message_is_found_by_the_missions_names(desk: Desk, samples: Path) -> None:
+    write_universe(desk.universe, FEED, "20250902", f'{{"INFY": {{"token": {TOKEN}, "asset_class": "equity_cash"}}}}')
+    desk.record((samples / "kite" / "packets" / "mocks_ticker_full.message.bin").read_bytes())
+    desk.decode()
+    names = "symbol, asset_class, last_price, best_bid_price, len(depth.buy), epoch(exchange_timestamp)"
+    assert desk.rows(f"SELECT {names} FROM ticks_full_named") == [
+        ("INFY", "equity_cash", 1573.7, 1573.4, 5, 1625461887.0)
+    ]

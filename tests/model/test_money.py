@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.model.money import plain_rupees, to_paise, to_rupees
@@ -25,6 +25,7 @@ def test_what_is_no_number_is_no_money(nonsense: Decimal | float) -> None:
         to_paise(nonsense)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12))
 def test_paise_survive_the_way_to_rupees_and_back(paise: int) -> None:
     assert to_paise(to_rupees(paise)) == paise

@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.model.order import Action, ExitReason, Fill
@@ -67,6 +67,7 @@ def test_reasons_rank_in_the_order_of_the_mission() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(5, 200_000)), min_size=1, max_size=8))
 def test_the_average_price_times_quantity_is_the_money_spent_to_half_a_paisa_per_unit(
     fills: list[tuple[int, int]],

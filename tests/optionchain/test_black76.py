@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.optionchain.black76 import black76, normal_cdf
@@ -25,6 +25,7 @@ def test_prices_that_can_be_looked_up() -> None:
     assert black76(20, 20, 4 / 12, 0.25, 0.09, call=False) == pytest.approx(1.1166, abs=1e-4)
 
 
+@settings(deadline=None)
 @given(FORWARDS, STRIKES, YEARS, VOLATILITIES, RATES)
 def test_call_and_put_keep_parity(forward: float, strike: float, years: float, volatility: float, rate: float) -> None:
     call = black76(forward, strike, years, volatility, rate, call=True)
@@ -33,6 +34,7 @@ def test_call_and_put_keep_parity(forward: float, strike: float, years: float, v
     assert call - put == pytest.approx(math.exp(-rate * years) * (forward - strike), abs=1e-6 * forward)
 
 
+@settings(deadline=None)
 @given(FORWARDS, STRIKES, YEARS, VOLATILITIES, RATES, st.booleans())
 def test_a_price_lies_between_intrinsic_value_and_the_whole_underlying(
     forward: float, strike: float, years: float, volatility: float, rate: float, call: bool

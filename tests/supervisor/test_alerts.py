@@ -11,10 +11,15 @@ from muhurat.supervisor.alerts import Alerts, read_alerts
 def test_alerts_are_read_back_in_order_with_indian_time(tmp_path: Path) -> None:
     alerts = Alerts(tmp_path, ManualClock(1_756_785_600_000_000_000))
     alerts.raise_("warning", "recorder: exit code 1", "")
-    alerts.raise_("critical", "recorder given up", "look at its log")
+    alerts.raise_("critical", "given up", "look at its log")
     assert read_alerts(tmp_path) == [
         {"at": "2025-09-02T09:30:00+05:30", "level": "warning", "what": "recorder: exit code 1", "hint": ""},
-        {"at": "2025-09-02T09:30:00+05:30", "level": "critical", "what": "recorder given up", "hint": "look at its log"},
+        {
+            "at": "2025-09-02T09:30:00+05:30",
+            "level": "critical",
+            "what": "given up",
+            "hint": "look at its log",
+        },
     ]
     assert [alert["level"] for alert in read_alerts(tmp_path, newest=1)] == ["critical"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,10 @@ import pytest
 
 from muhurat.errors import MuhuratError
 from muhurat.supervisor.control import ask, serve
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def echo(request: dict[str, Any]) -> dict[str, Any]:
@@ -32,13 +35,13 @@ async def test_a_request_is_answered(tmp_path: Path) -> None:
 async def test_the_socket_lies_as_deep_as_the_folder_and_is_ours_alone(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 90) / ("e" * 90)
     deep.mkdir(parents=True)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     async with serve(deep, echo):
         assert await asyncio.to_thread(ask, deep, {"do": "x"}) == {"heard": {"do": "x"}}
         assert stat.S_IMODE((deep / "supervisor.sock").stat().st_mode) == 0o600
     assert not (deep / "supervisor.sock").exists()
     await asyncio.sleep(0.01)
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert open_files() <= before
 
 
 async def test_a_refusal_carries_its_hint(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ class Ward:
             History(run_dir),
             random.Random(1),
         )
-        self.service = Service(ServiceSpec("svc", ("svc",), patience=Patience(silent_s=60), memory_limit_mb=100), around)
+        self.service = Service(
+            ServiceSpec("svc", ("svc",), patience=Patience(silent_s=60), memory_limit_mb=100), around
+        )
         self.health = Health(run_dir, self.clock, check_interval_s=30)
         monkeypatch.setattr(health, "_memory_by_session", self._memory)
         self.service.step()

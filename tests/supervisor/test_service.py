@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from muhurat.clock import SystemClock, ist_ns
+from muhurat.clock import NS_PER_S, SystemClock, ist_ns
+from muhurat.errors import CalendarError
 from muhurat.supervisor.alerts import Alerts, read_alerts
 from muhurat.supervisor.history import History, read_history
 from muhurat.supervisor.process import Launcher, lock_is_held
@@ -25,6 +26,7 @@ from muhurat.supervisor.states import State
 
 READY = "import os; os.write(int(os.environ['MUHURAT_READY_FD']), b'\\n'); "
 WAIT = "import signal; signal.pause()"
+HOUR_NS = 3600 * NS_PER_S
 QUICK = Patience(start_s=5, stop_s=0.5, first_delay_s=0.01, longest_delay_s=0.02, burst=3, burst_window_s=60)
 
 
@@ -41,11 +43,11 @@ class DeskClock(SystemClock):
 class Hours:
     """A window that is open while the desk clock stands before `stop_ns`."""
 
-    def __init__(self, stop_ns: int) -> None:
-        self.stop_ns = stop_ns
+    def __init__(self, stop_ns: int, start_ns: int = 0) -> None:
+        self.start_ns, self.stop_ns = start_ns, stop_ns
 
     def edges(self, day: date) -> tuple[int, int]:
-        return 0, self.stop_ns
+        return self.start_ns, self.stop_ns
 
 
 @pytest.fixture
@@ -59,8 +61,11 @@ def around(tmp_path: Path) -> Surroundings:
 def make(around: Surroundings) -> Iterator[Callable[..., Service]]:
     made: list[Service] = []
 
-    def build(script: str, patience: Patience = QUICK, window: object = None, name: str = "svc") -> Service:
-        spec = ServiceSpec(name, (sys.executable, "-c", script), window, patience=patience)  # type: ignore[arg-type]
+    def build(
+        script: str, patience: Patience = QUICK, window: object = None, name: str = "svc", *, stays: bool = False
+    ) -> Service:
+        command = (sys.executable, "-c", script)
+        spec = ServiceSpec(name, command, window, patience=patience, stays=stays)  # type: ignore[arg-type]
         service = Service(spec, around)
         made.append(service)
         return service
@@ -218,3 +223,118 @@ def test_an_orphan_that_holds_the_lock_is_ended_before_a_new_copy_starts(
     second = make(READY + WAIT)
     second.adopt()
     step_into(second, State.RUNNING)
+
+
+def test_one_adopted_before_it_was_ready_is_running_only_when_it_says_so(
+    make: Callable[..., Service], tmp_path: Path
+) -> None:
+    script = f"import pathlib, time\nwhile not pathlib.Path({str(tmp_path / 'go')!r}).exists(): time.sleep(0.01)\n"
+    first = make(script + READY + WAIT)
+    step_into(first, State.STARTING)
+    second = make(script + READY + WAIT)
+    second.adopt()
+    for _ in range(10):
+        second.step()
+    assert second.state is State.STARTING
+    (tmp_path / "go").touch()
+    step_into(second, State.RUNNING)
+
+
+def test_one_that_should_stay_has_failed_when_it_ends_by_itself(make: Callable[..., Service]) -> None:
+    service = make(READY + "pass", stays=True)
+    step_into(service, State.FATAL)
+    assert "ended by itself inside its hours" in service.detail
+    assert service.restarts == QUICK.burst
+
+
+def test_a_clock_set_back_ends_nothing_and_one_set_forward_past_the_close_does(
+    make: Callable[..., Service], around: Surroundings
+) -> None:
+    now_ns = around.clock.now_ns()
+    service = make(READY + WAIT, window=Hours(now_ns + 2 * HOUR_NS, start_ns=now_ns - HOUR_NS // 2))
+    step_into(service, State.RUNNING)
+    for hours in (-1, 1):
+        around.clock.at_ns = now_ns + hours * HOUR_NS  # type: ignore[attr-defined]
+        for _ in range(5):
+            service.step()
+        assert service.state is State.RUNNING
+    around.clock.at_ns = now_ns + 2 * HOUR_NS  # type: ignore[attr-defined]
+    step_into(service, State.WAITING)
+
+
+def test_a_window_that_closes_between_two_tries_ends_the_trying(
+    make: Callable[..., Service], around: Surroundings
+) -> None:
+    stop_ns = around.clock.now_ns() + HOUR_NS
+    service = make(READY + "raise SystemExit(1)", Patience(first_delay_s=60), window=Hours(stop_ns))
+    step_into(service, State.BACKOFF)
+    around.clock.at_ns = stop_ns  # type: ignore[attr-defined]
+    service.step()
+    assert (service.state, service.restarts) == (State.WAITING, 0)
+
+
+def test_stop_is_heard_while_it_starts_and_between_two_tries(make: Callable[..., Service]) -> None:
+    starting = make(WAIT)
+    step_into(starting, State.STARTING)
+    starting.stop()
+    step_into(starting, State.STOPPED)
+    failing = make("raise SystemExit(1)", Patience(first_delay_s=60), name="failing")
+    step_into(failing, State.BACKOFF)
+    failing.stop()
+    assert failing.state is State.STOPPED
+
+
+def test_a_start_during_a_stop_follows_it(make: Callable[..., Service]) -> None:
+    service = make(READY + WAIT)
+    step_into(service, State.RUNNING)
+    service.stop()
+    service.start()
+    assert service.state is State.STOPPING
+    step_into(service, State.RUNNING)
+
+
+def test_an_operators_start_forgets_the_failures_of_one_given_up(make: Callable[..., Service], tmp_path: Path) -> None:
+    good = tmp_path / "good"
+    service = make(f"import pathlib\nassert pathlib.Path({str(good)!r}).exists()\n" + READY + WAIT)
+    step_into(service, State.FATAL)
+    good.touch()
+    service.start()
+    step_into(service, State.RUNNING)
+
+
+def test_an_operators_restarts_are_no_failures_however_many(make: Callable[..., Service]) -> None:
+    service = make(READY + WAIT)
+    for _ in range(QUICK.burst + 2):
+        step_into(service, State.RUNNING)
+        service.restart()
+        assert service.state is State.STOPPING
+    step_into(service, State.RUNNING)
+    assert service.restarts == 0
+
+
+def test_one_that_waits_tells_when_it_starts(make: Callable[..., Service], around: Surroundings) -> None:
+    opens_ns = around.clock.now_ns() + HOUR_NS
+    service = make(READY + WAIT, window=Hours(opens_ns + HOUR_NS, start_ns=opens_ns))
+    service.step()
+    assert service.facts()["detail"] == "starts at 11:00:00"
+    service.start()
+    assert service.state is State.WAITING
+
+
+def test_a_calendar_that_does_not_know_the_day_is_told_once(make: Callable[..., Service], around: Surroundings) -> None:
+    class Unknown:
+        def edges(self, day: date) -> tuple[int, int]:
+            raise CalendarError(f"no data for {day.year}")
+
+    service = make(READY + WAIT, window=Unknown())
+    for _ in range(20):
+        service.step()
+    assert service.state is State.WAITING
+    assert service.facts()["detail"] == "no hours: no data for 2026"
+    assert [alert["level"] for alert in read_alerts(around.run_dir)] == ["critical"]
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(make: Callable[..., Service]) -> None:
+    service = make(READY + "os.kill(os.getpid(), 40)", Patience(burst=0))
+    step_into(service, State.FATAL)
+    assert "killed by signal 40" in service.detail

@@ -128,9 +128,7 @@ def test_what_the_next_supervisor_does_not_adopt_is_gone_within_ten_seconds(desk
     replaced = {"name": "deaf", "script": QUIET, "patience": {"stop_s": 1}}
     desk.up({"name": "kept", "script": QUIET}, changed, {"name": "unrecorded", "script": QUIET}, replaced)
     after = desk.wait_for(
-        lambda services: (
-            all(row["state"] == "running" for row in services.values()) and "dropped" not in services
-        ),
+        lambda services: all(row["state"] == "running" for row in services.values()) and "dropped" not in services,
         limit_s=10,
     )
     assert after["kept"]["pid"] == before["kept"]
@@ -168,7 +166,7 @@ def test_a_service_that_outgrows_its_memory_is_started_again_until_that_is_too_o
 def test_a_service_that_falls_silent_is_replaced_and_leaves_its_stack(desk: Desk) -> None:
     desk.up({"name": "speaking", "script": SPEAKING, "patience": {"silent_s": 1}})
     before = desk.wait_until("speaking")["speaking"]["pid"]
-    wait(lambda: (desk.run_dir / "speaking.status.json").exists(), "its first word")
+    wait((desk.run_dir / "speaking.status.json").exists, "its first word")
     os.kill(before, signal.SIGSTOP)
     after = desk.wait_for(lambda now: now["speaking"]["state"] == "running" and now["speaking"]["pid"] != before)
     assert after["speaking"]["restarts"] == 1

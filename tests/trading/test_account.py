@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.model.order import Action, ExitReason, Fill, Order, OrderEnded, Purpose
@@ -92,6 +92,7 @@ def test_the_end_of_an_unknown_order_is_nothing() -> None:
     assert Account(DAY, NoBook()).ended(OrderEnded("N9", 0, "expired")) is None
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 5), st.integers(100, 90_000)), min_size=1, max_size=4),
     st.lists(st.integers(100, 90_000), min_size=1, max_size=4),

@@ -178,7 +178,7 @@ def test_an_index_has_no_volume_and_a_modelled_instrument_says_so() -> None:
 SECONDS = at("09:15") // NS_PER_S
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 1300), st.integers(1, 10_000), st.integers(0, 3)), min_size=1, max_size=120).map(
         lambda ticks: sorted(ticks, key=lambda tick: tick[0] + tick[2])

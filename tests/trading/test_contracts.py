@@ -5,7 +5,7 @@ from datetime import date, time
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.model.instrument import Instrument, InstrumentType
@@ -40,6 +40,7 @@ def test_the_afternoon_strike_is_rounded_after_the_points_are_taken_off() -> Non
     assert signal_strike(80_724.99, at("12:00"), 100, NOON, 175.0) == 80_500
 
 
+@settings(deadline=None)
 @given(st.floats(10_000, 200_000).map(lambda spot: round(spot, 2)))
 def test_no_strike_is_further_than_half_a_step_from_the_index(spot: float) -> None:
     assert -50 < nearest_strike(spot, 100) - spot <= 50

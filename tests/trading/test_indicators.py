@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.trading.indicators import UNKNOWN, advance
@@ -10,6 +10,7 @@ from muhurat.trading.indicators import UNKNOWN, advance
 PRICES = st.floats(0.05, 200_000).map(lambda price: round(price, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(PRICES, min_size=1, max_size=400), st.integers(1, 50), st.integers(1, 50))
 def test_averages_equal_pandas_to_the_last_bit(closes: list[float], short: int, long: int) -> None:
     averages = UNKNOWN

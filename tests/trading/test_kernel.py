@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.model.bar import Bar
@@ -356,6 +356,7 @@ def test_with_tick_a_candle_fills_at_the_level_a_gap_at_the_open_and_a_span_is_t
     assert (getattr(decision, "reason", None), getattr(decision, "price", None)) == (reason, price)
 
 
+@settings(deadline=None)
 @given(
     st.floats(79_000, 81_000),
     st.floats(-300, 300),

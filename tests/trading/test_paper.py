@@ -329,6 +329,27 @@ def test_on_a_silent_feed_the_clock_fires_the_timer_after_three_seconds_and_that
     assert at("15:20:03") <= timer["at_ns"] <= at("15:20:05")
 
 
+def test_a_session_whose_feed_fell_silent_before_its_end_is_ended_when_the_trader_leaves(tmp_path: Path) -> None:
+    record(tmp_path / "journal", [*RISE, index("15:29:59", 80_005.0)])
+
+    engine = trade_paper(tmp_path, facts(QUIET), clock=ManualClock(at("15:37:00")))
+
+    lines = list(read_decisions(tmp_path / "day" / "decisions.jsonl"))
+    assert engine.ended
+    assert [line["label"][11:16] for line in of_kind(lines, "bar")] == ["10:00", "10:03", "15:27"]
+    assert lines[-1]["at"] == "2026-11-19T15:30:05+05:30"
+    assert list(replay(tmp_path / "day" / "input.jsonl", decode, open_records(tmp_path)).lines) == lines
+
+
+def test_a_trader_that_leaves_during_the_day_leaves_its_timers_alone(tmp_path: Path) -> None:
+    record(tmp_path / "journal", RISE)
+
+    engine = trade_paper(tmp_path, facts(QUIET), clock=ManualClock(at("15:31:00")))
+
+    assert not engine.ended
+    assert [entry["kind"] for entry in read_entries(tmp_path / "day" / "input.jsonl")].count("timer") == 0
+
+
 def test_a_session_ends_by_itself_a_minute_after_its_feed_and_leaves_its_state_in_the_heartbeat(tmp_path: Path) -> None:
     record(tmp_path / "journal", [*RISE, *END])
     clock = ManualClock(at("15:31:10"))

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.model.order import Action, ExitReason, Order, Purpose
@@ -121,6 +121,7 @@ def test_at_the_daily_loss_entries_are_off_and_a_winner_does_not_bring_them_back
     assert after_trade(state, trade(+100_000), LIMITS).trading is TradingState.REDUCING
 
 
+@settings(deadline=None)
 @given(
     st.integers(-4_000_000, 4_000_000), st.integers(0, 5), st.integers(0, 2), st.sampled_from(list(TradingState)),
     st.dictionaries(st.sampled_from(["A", "B"]), st.integers(0, 40)), st.integers(-20, 2_000), st.integers(0, 100_000),
@@ -139,6 +140,7 @@ def test_no_entry_is_ever_approved_beyond_a_limit(
         assert quantity * price <= 50_000_000
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 200), st.integers(1, 500))
 def test_no_exit_is_ever_larger_than_what_is_open(own: int, broker: int, exiting: int, asked: int) -> None:
     state = replace(FRESH, open_quantity={"OPT": own}, broker_quantity={"OPT": broker}, exiting={"OPT": exiting})

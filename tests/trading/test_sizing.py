@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.trading.sizing import lots_for
@@ -32,6 +32,7 @@ def test_lots_are_two_percent_of_the_balance_over_the_price_of_a_lot(
     assert lots_for(balance * 100, Decimal(2), premium, lot, halved=halved) == lots
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 10**10), st.decimals(Decimal("0.1"), 100, places=1), st.integers(1, 10**6), st.integers(1, 200),
     st.booleans(),

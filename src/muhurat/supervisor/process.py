@@ -60,6 +60,8 @@ class ServiceProcess:
     def __init__(self, identity: Identity, pidfd: int, lock_path: Path, child: subprocess.Popen[bytes] | None) -> None:
         self.identity = identity
         self._pidfd = pidfd
+        self._end = select.poll()
+        self._end.register(pidfd, select.POLLIN)
         self._lock_path = lock_path
         self._child = child
 
@@ -76,9 +78,7 @@ class ServiceProcess:
 
     def ended(self) -> bool:
         """Whether the main process is gone; others of the service may live on."""
-        poll = select.poll()
-        poll.register(self._pidfd, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(self._end.poll(0))
 
     @property
     def exit_code(self) -> int | None:

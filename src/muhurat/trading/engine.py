@@ -126,13 +126,17 @@ class Engine:
             if self.next_timer_ns == due_ns:
                 self.on_timer(due_ns)
                 continue
-            bars = self.market.builder.close()
-            for bar in bars:
-                if bar.symbol != self.facts.index_symbol:
-                    self._option_bar(bar)
-            for bar in bars:
-                if bar.symbol == self.facts.index_symbol:
-                    self._index_bar(bar, now_ns)
+            self._close_bars(now_ns)
+
+    def _close_bars(self, now_ns: int) -> None:
+        """Close the oldest bars in the making: the options' first, so that the index's finds their prices."""
+        bars = self.market.builder.close()
+        for bar in bars:
+            if bar.symbol != self.facts.index_symbol:
+                self._option_bar(bar)
+        for bar in bars:
+            if bar.symbol == self.facts.index_symbol:
+                self._index_bar(bar, now_ns)
 
     def _option_bar(self, bar: Bar) -> None:
         self.market.take_bar(bar)
@@ -163,6 +167,9 @@ class Engine:
         self._decide(kernel.SquareOffDue(self.facts.label_of(due_ns)), due_ns, due_ns)
 
     def _end(self, due_ns: int) -> None:
+        """The session is over: close what a feed that fell silent left open, and sum up."""
+        while self.market.builder.due_ns < NEVER_NS:
+            self._close_bars(due_ns)
         self._square_off(due_ns)
         self._apply(self._broker.on_end(due_ns))
         self.ended = True

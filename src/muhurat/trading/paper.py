@@ -61,6 +61,7 @@ def run_paper(
             session.turn()
             session.obey(disabled_file)
             session.speak(heartbeat)
+        session.finish()
     finally:
         session.close()
     session.speak(heartbeat, now=True)
@@ -102,14 +103,27 @@ class _PaperSession:
 
     def turn(self) -> None:
         """Take what the journal has, or wait a moment for it."""
-        records = self._player.source().read_records(_BATCH)
-        if records:
-            fields = {"feed": self._feed, **records_fields(records)}
-            self._player.play(self._log.append("records", fields), records)
-            self._due_since = None
-        elif not self._fire_silent_timer():
+        if not self._take_records() and not self._fire_silent_timer():
             self._player.source().wait(_WAIT_S)
         self._decisions.flush()
+
+    def finish(self) -> None:
+        """Before leaving: take what is left, and when the session has long been over, end it though no record came."""
+        while self._take_records():
+            self._decisions.flush()
+        now_ns = self._clock.now_ns()
+        if not self.engine.ended and now_ns - self.engine.facts.end_ns > _OVER_NS:
+            self._player.play(self._log.append("timer", {"at_ns": now_ns}))
+        self._decisions.flush()
+
+    def _take_records(self) -> bool:
+        records = self._player.source().read_records(_BATCH)
+        if not records:
+            return False
+        fields = {"feed": self._feed, **records_fields(records)}
+        self._player.play(self._log.append("records", fields), records)
+        self._due_since = None
+        return True
 
     def obey(self, disabled_file: Path | None) -> None:
         """Halt while the file is there, go on when it is gone."""

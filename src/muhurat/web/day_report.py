@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,17 +59,14 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
         "checks": [*_feed_checks(place, told, day), *_trading_checks(place, traded, day)],
         "volatile": {
             "alerts": [alert for alert in shot.status["alerts"] if alert["at"][:10] == day.isoformat()],
-            "receive_lag_p50_s": shot.decode.get("receive_lag_p50_s"),
-            "receive_lag_p99_s": shot.decode.get("receive_lag_p99_s"),
+            "receive_lag": {
+                feed: {name: gauges.get(f"receive_lag_{name}") for name in ("p50_s", "p99_s")}
+                for feed, gauges in shot.decoders.items()
+            },
             "records": {feed: facts["records"] for feed, facts in told.items()},
             "pids": {row["name"]: row["pid"] for row in shot.status["services"]},
         },
     }
-
-
-def all_checks_hold(report: Document) -> bool:
-    """Whether the day was sound."""
-    return all(check["ok"] for check in report["checks"])
 
 
 def _feed(directory: Path, feed: str, store: TickStore, day: date) -> Document:
@@ -120,7 +118,7 @@ def _services(shot: Snapshot, day: date) -> list[Document]:
 
 def _restarts(states: Iterable[str]) -> int:
     taken = list(states)
-    return sum(before == "backoff" and after == "starting" for before, after in zip(taken, taken[1:], strict=False))
+    return sum(before == "backoff" and after == "starting" for before, after in pairwise(taken))
 
 
 def _feed_checks(place: Place, told: dict[str, Document], day: date) -> list[Document]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from muhurat.web.palette import GREEN, RED
+from muhurat.web.palette import BLUE, GREEN, GREY, LONG_EMA, RED, SHORT_EMA
 
-TABLE_CSS: Final = """
+PARTS_CSS: Final = """
 .scroll { overflow-x:auto; }
 table.rows { width:100%; border-collapse:collapse; }
 table.rows th { text-align:left; font-weight:400; color:var(--quiet); white-space:nowrap; vertical-align:bottom; }
@@ -23,9 +23,12 @@ table.rows td.w { white-space:normal; width:99%; line-height:1.3; padding-top:4p
 table.rows tr.foot td { font-weight:600; }
 .quiet { color:var(--quiet); } .good { color:var(--good); } .bad { color:var(--bad); } .wait { color:var(--wait); }
 .p { display:none; }
+.key { display:inline-flex; align-items:center; gap:5px; margin-left:12px; }
+.key svg { width:12px; height:10px; overflow:visible; }
 @media (max-width:700px) {
   .x { display:none; } .p { display:block; line-height:1.1; padding-bottom:5px; }
-  table.rows { font-size:12px; } table.rows th, table.rows td { padding:0 5px; } table.rows .n + :not(.n) { padding-left:10px; }
+  table.rows { font-size:12px; } table.rows th, table.rows td { padding:0 5px; }
+  table.rows .n + :not(.n) { padding-left:10px; }
 }
 """
 
@@ -71,6 +74,24 @@ def coloured(html: str, amount: float) -> str:
     return f'<b class="{kind}">{html}</b>'
 
 
+def key(shape: str, word: str) -> str:
+    """An entry of a legend: a shape drawn around the middle of a 12 by 10 box, and its word."""
+    drawn = f'<svg viewBox="-6 -5 12 10" aria-hidden="true">{shape}</svg>'
+    return f'<span class="key">{drawn}{word}</span>'
+
+
+def index_keys() -> str:
+    """The legend of the index's candles."""
+    line = '<line x1="-6" x2="6" y1="0" y2="0" stroke-width="2" stroke="{}"/>'
+    triangle = '<polygon points="{}" fill="{}"/>'
+    return (
+        key(line.format(SHORT_EMA), "EMA10")
+        + key(line.format(LONG_EMA), "EMA20")
+        + key(triangle.format(BOUGHT, BLUE), "bought")
+        + key(triangle.format(SOLD, GREY), "sold")
+    )
+
+
 def dot(colour: str) -> str:
     return f'<span class="dot" style="background:{colour}"></span>'
 
@@ -80,7 +101,7 @@ def mark(ok: bool) -> str:
     return f'<span style="color:{GREEN}">✓</span>' if ok else f'<span style="color:{RED}">✗</span>'
 
 
-def modelled(line: dict[str, Any]) -> str:
+def modelled(line: Mapping[str, Any]) -> str:
     """The mark of a price that no market made."""
     return ' <span class="wait">modelled</span>' if line.get("modelled") else ""
 

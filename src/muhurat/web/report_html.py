@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from muhurat.web.day_chart import day_chart
 from muhurat.web.decisions import Line
-from muhurat.web.markup import BOUGHT, SOLD, TABLE_CSS, coloured, mark, modelled, table
-from muhurat.web.palette import BLUE, DARK, GREY, LIGHT, LONG_EMA, SHORT_EMA
-from muhurat.web.wording import NOTHING, contract, count, duration, number_of, percent, plain, quantity, rupees
+from muhurat.web.markup import PARTS_CSS, coloured, index_keys, mark, table
+from muhurat.web.palette import DARK, LIGHT
+from muhurat.web.trade_table import trade_table
+from muhurat.web.wording import NOTHING, count, duration, number_of, percent, plain, rupees
 
 _CSS: Final = (
     f":root {{ {LIGHT} }} @media (prefers-color-scheme:dark) {{ :root {{ {DARK} }} }}"
-    + """
+    """
 body { margin:0 auto; max-width:1040px; padding:30px 20px 50px; background:var(--surface); color:var(--text);
   font:14px/1.45 Inter,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif; font-variant-numeric:tabular-nums; }
 h1 { font-size:24px; line-height:1.2; margin:0 0 4px; } h2 { font-size:15px; margin:28px 0 4px; }
@@ -26,10 +27,11 @@ h1 { font-size:24px; line-height:1.2; margin:0 0 4px; } h2 { font-size:15px; mar
 .wrong { margin:14px 0 0; padding:0 0 0 12px; border-left:3px solid var(--bad); list-style:none; }
 .two { display:grid; grid-template-columns:1fr 1fr; gap:0 44px; }
 svg { width:100%; height:auto; } svg text { fill:var(--quiet); font-size:11px; }
-.key { color:var(--quiet); font-size:13px; } .key i { font-style:normal; margin-left:14px; }
+.cap { display:flex; flex-wrap:wrap; justify-content:space-between; align-items:baseline; }
+.aside { color:var(--quiet); font-size:13px; }
 footer { margin-top:36px; color:var(--quiet); font-size:13px; }
 """
-    + TABLE_CSS
+    + PARTS_CSS
     + """
 @media (max-width:700px) { .two { grid-template-columns:1fr; } body { padding:16px 12px 30px; } }
 @media print { body { padding:0; max-width:none; } .two, svg, tr { break-inside:avoid; } }
@@ -43,11 +45,11 @@ def report_html(report: Mapping[str, Any], bars: Sequence[Line], fills: Sequence
     verdict = '<span class="good">sound</span>' if report["ok"] else '<span class="bad">not sound</span>'
     sections = [
         f"<h1>{day:%A} {day.day} {day:%B %Y}: {verdict}</h1>",
-        f'<div class="quiet">{escape(_origin(report))}</div>',
+        f'<div class="quiet">{escape(origin(report))}</div>',
         f'<p class="lead">{escape(lead(report))}</p>',
         _wrong(report["checks"]),
         _figures(report),
-        f"<h2>SENSEX, three-minute bars</h2>{day_chart(bars, fills)}{_KEY if bars else ''}",
+        _chart(bars, fills),
         _trades(report["trades"]),
         _two(_counts("Exits", "reason", report["exits"]), _counts("Signals refused", "reason", report["refused"])),
         _checks(report["checks"]),
@@ -78,7 +80,8 @@ def lead(report: Mapping[str, Any]) -> str:
     return f"{told} led to {won}. The result is {earned}.{held}"
 
 
-def _origin(report: Mapping[str, Any]) -> str:
+def origin(report: Mapping[str, Any]) -> str:
+    """Whose day it was, with what money, and whether every price was a market's."""
     modes = {"test": "TEST, paper money", "debug": "DEBUG, recorded candles", "live": "LIVE"}
     told = "some prices are modelled, marked where they appear" if report["modelled"] else "no modelled prices"
     return f"{report['desk']} · {modes.get(report['mode'], report['mode'])} · {told}"
@@ -108,26 +111,14 @@ def _figures(report: Mapping[str, Any]) -> str:
     return f'<div class="figures">{told}</div>'
 
 
+def _chart(bars: Sequence[Line], fills: Sequence[Line]) -> str:
+    keys = f'<span class="aside">{index_keys()}</span>' if bars else ""
+    return f'<div class="cap"><h2>SENSEX, three-minute bars</h2>{keys}</div>{day_chart(bars, fills)}'
+
+
 def _trades(trades: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        [
-            f'{escape(contract(dict(trade)))} <span class="quiet x">{escape(trade["symbol"])}</span>'
-            f"{modelled(dict(trade))}",
-            quantity(trade["quantity"]),
-            escape(trade["entry_time"][11:19]),
-            rupees(trade["entry_price"]),
-            escape(trade["exit_time"][11:19]),
-            rupees(trade["exit_price"]),
-            escape(plain(trade["reason"])),
-            rupees(trade["charges"]),
-            coloured(rupees(trade["net"], sign=True), trade["net"]),
-        ]
-        for trade in trades
-    ]
-    charges, net = sum(trade["charges"] for trade in trades), sum(trade["net"] for trade in trades)
-    foot = ["all", "", "", "", "", "", "", rupees(charges), coloured(rupees(net, sign=True), net)]
-    heads = ("contract", "quantity:nx", "bought", "at:n", "sold:x", "at:n", "reason:x", "charges:nx", "net:n")
-    return _titled("Trades", heads, rows, "None: no signal led to a position.", foot if len(rows) > 1 else ())
+    told = trade_table(trades) if trades else '<div class="quiet">None: no signal led to a position.</div>'
+    return f"<h2>Trades</h2>{told}"
 
 
 def _counts(title: str, what: str, counts: Mapping[str, int]) -> str:
@@ -205,23 +196,6 @@ def _two(left: str, right: str) -> str:
     return f'<div class="two"><div>{left}</div><div>{right}</div></div>'
 
 
-def _titled(
-    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str, foot: Sequence[str] = ()
-) -> str:
-    body = table(heads, rows, foot) if rows else f'<div class="quiet">{escape(empty)}</div>'
+def _titled(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
+    body = table(heads, rows) if rows else f'<div class="quiet">{escape(empty)}</div>'
     return f"<h2>{escape(title)}</h2>{body}"
-
-
-def _shape(inner: str) -> str:
-    return f'<svg viewBox="-6 -5 12 10" style="width:13px">{inner}</svg>'
-
-
-def _line(colour: str) -> str:
-    return _shape(f'<line x1="-6" x2="6" y1="0" y2="0" stroke="{colour}" stroke-width="2"/>')
-
-
-_KEY: Final = (
-    f'<div class="key">{_line(SHORT_EMA)} EMA10<i></i>{_line(LONG_EMA)} EMA20<i></i>'
-    f"{_shape(f'<polygon points={chr(34)}{BOUGHT}{chr(34)} fill={chr(34)}{BLUE}{chr(34)}/>')} bought<i></i>"
-    f"{_shape(f'<polygon points={chr(34)}{SOLD}{chr(34)} fill={chr(34)}{GREY}{chr(34)}/>')} sold</div>"
-)

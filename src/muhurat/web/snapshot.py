@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from muhurat.calendars.calendar import Calendar
 from muhurat.calendars.session import Session
 from muhurat.clock import NS_PER_S, Clock, ist
@@ -53,7 +55,10 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of the desk. `trader` and `decode` are gauges of today, empty before their services' first word."""
+    """One moment of the desk. `trader` are its gauges of today, `decoders` those of each decode service by its feed.
+
+    `live` is the last tick of every instrument as the decode service shows it: `last_price`, `ts` in epoch ms and more.
+    """
 
     now_ns: int
     speed: float
@@ -62,7 +67,8 @@ class Snapshot:
     status: dict[str, Any]
     spoken: Mapping[str, Spoken]
     trader: Mapping[str, Any]
-    decode: Mapping[str, Any]
+    live: Mapping[str, Mapping[str, Any]]
+    decoders: Mapping[str, Mapping[str, Any]]
     history: list[Line]
     decisions: Decisions
 
@@ -136,7 +142,8 @@ def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
         status=desk_status(place.run_dir),
         spoken={name: _spoken(word, clock.monotonic()) for name, word in heartbeats.items()},
         trader=_gauges(heartbeats, "trader", day),
-        decode=_gauges(heartbeats, "decode", day),
+        live=_live(place.run_dir / "live.json"),
+        decoders=_decoders(heartbeats, day),
         history=read_history(place.run_dir),
         decisions=decisions,
     )
@@ -153,6 +160,19 @@ def _gauges(heartbeats: Mapping[str, Mapping[str, Any]], service: str, day: date
         return {}
     gauges: Mapping[str, Any] = word["gauges"]
     return gauges
+
+
+def _decoders(heartbeats: Mapping[str, Mapping[str, Any]], day: date) -> dict[str, Mapping[str, Any]]:
+    """A desk with several feeds has a decode service for each, named after it."""
+    told = (_gauges(heartbeats, name, day) for name in heartbeats if name.partition("_")[0] == "decode")
+    return {str(gauges.get("feed", "")): gauges for gauges in told if gauges}
+
+
+def _live(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, Any]])
+    except FileNotFoundError:
+        return {}
 
 
 def _session(calendar: Calendar, now_ns: int) -> tuple[str, Session | None]:

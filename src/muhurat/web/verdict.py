@@ -89,7 +89,7 @@ def _of_reading(shot: Snapshot) -> Iterator[Problem]:
     if shot.decisions.damaged:
         lines = number_of(shot.decisions.damaged, "line")
         yield Problem(f"{lines} of today's decisions cannot be read", f"look at {shot.decisions.path}")
-    if damaged := shot.decode.get("damaged"):
-        yield Problem(
-            f"{number_of(int(damaged), 'stretch')} of the journal damaged", "prove it: muhurat journal verify"
-        )
+    for feed, gauges in shot.decoders.items():
+        if damaged := gauges.get("damaged"):
+            places = number_of(int(damaged), "place")
+            yield Problem(f"the journal of {feed} is damaged in {places}", "see: muhurat journal verify")

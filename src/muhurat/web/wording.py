@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from muhurat.clock import ist
@@ -134,7 +135,7 @@ def plain(name: str) -> str:
     return f"{head}{colon}{' ' if colon else ''}{_REASONS.get(reason, reason.replace('_', ' '))}"
 
 
-def contract(line: dict[str, Any]) -> str:
+def contract(line: Mapping[str, Any]) -> str:
     """`80500 PE` of a signal or a trade."""
     return f"{line['strike']:g} {line['side']}" if "strike" in line and "side" in line else str(line.get("symbol", ""))
 

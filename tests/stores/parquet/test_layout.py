@@ -48,7 +48,7 @@ def test_superseded_are_exactly_those_inside_a_different_one(ranges: list[tuple[
 
 
 def test_names_are_read_back_and_everything_else_is_passed_over(tmp_path: Path) -> None:
-    part = part_in(tmp_path, "sso-x_1", 1, 2**64 - 1)
+    part = part_in(tmp_path, "sso.x_1", 1, 2**64 - 1)
     for name in (part.path.name, ".part-desk-1-2.new", "part-desk-1-2.parquet", "notes.txt"):
         (tmp_path / name).touch()
     assert parts_in(tmp_path) == [part]
@@ -62,7 +62,7 @@ def test_an_hour_has_a_directory_and_the_directory_an_hour() -> None:
     assert hour_of_directory(Path("ticks_full/lost+found")) is None
 
 
-@pytest.mark.parametrize("feed", ["", "a/b", "../x", "-x"])
+@pytest.mark.parametrize("feed", ["", "a/b", "../x", "a-b"])
 def test_a_feed_that_could_not_be_a_file_name_is_refused(feed: str) -> None:
     with pytest.raises(StoreError, match="cannot be part of a file name"):
         check_feed(feed)

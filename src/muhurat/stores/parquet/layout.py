@@ -10,7 +10,7 @@ from typing import Final
 
 from muhurat.errors import StoreError
 
-_FEED: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_FEED: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*")
 _PART: Final = re.compile(rf"part-(?P<feed>{_FEED.pattern})-(?P<first>\d{{20}})-(?P<last>\d{{20}})\.parquet")
 _HOUR_DIRECTORY: Final = re.compile(r"date=(\d{4})-(\d\d)-(\d\d)/hour=(\d\d)")
 

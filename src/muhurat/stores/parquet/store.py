@@ -30,7 +30,7 @@ _log = get_logger(__name__)
 _Key = tuple[str, str, str]
 """Table, feed and journal hour."""
 
-EARLY_ROWS: Final = 1 << 15
+EARLY_ROWS: Final = 1 << 16
 """So many rows of one hour are written without waiting for `flush`, in a thread beside whoever makes more."""
 
 

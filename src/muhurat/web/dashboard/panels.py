@@ -84,33 +84,36 @@ def _feed(shot: Snapshot, name: str, facts: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _lag(shot: Snapshot) -> Iterator[str]:
-    p50, p99 = shot.decode.get("receive_lag_p50_s"), shot.decode.get("receive_lag_p99_s")
-    if p50 is not None and p99 is not None:
-        yield f"received {p50:.2f} s after the exchange's second, {p99:.2f} s at p99 (last minute)"
-
-
 def _kept(shot: Snapshot) -> Iterator[str]:
-    """Packets received beside ticks kept; the decoder counts its own run, so after its restart they differ."""
+    """Packets received beside ticks kept; a decoder counts its own run, so after its restart they differ."""
     packets = sum(int(feed.get("packets") or 0) for feed in shot.status["feeds"].values())
     told = f"{count(packets)} packets received"
-    if "rows" in shot.decode:
-        behind = float(shot.decode.get("lag_ms") or 0) / 1000
-        told += f", {count(shot.decode['rows'])} ticks kept"
-        told += f', <span class="wait">{duration(behind)} behind</span>' if behind > max(1, shot.speed) else ""
+    if shot.decoders:
+        told += f", {count(sum(int(gauges.get('rows') or 0) for gauges in shot.decoders.values()))} ticks kept"
+    behind = max((float(gauges.get("lag_ms") or 0) / 1000 for gauges in shot.decoders.values()), default=0.0)
+    if behind > max(1.0, shot.speed):
+        told += f', <span class="wait">{duration(behind)} behind</span>'
     yield told
 
 
+def _lag(shot: Snapshot) -> Iterator[str]:
+    for feed, gauges in shot.decoders.items():
+        p50, p99 = gauges.get("receive_lag_p50_s"), gauges.get("receive_lag_p99_s")
+        if p50 is not None and p99 is not None:
+            whose = f"{escape(feed)}: " if len(shot.decoders) > 1 else ""
+            yield f"{whose}received {p50:.2f} s after the exchange's second, {p99:.2f} s at p99 (last minute)"
+
+
 def _doubts(shot: Snapshot) -> Iterator[str]:
-    gauges = shot.decode
-    doubts = {
-        "of unknown length": sum((gauges.get("unknown_lengths") or {}).values()),
-        "of unknown instruments": gauges.get("unknown_tokens") or 0,
-        "cut short": gauges.get("truncated") or 0,
-    }
-    told = ", ".join(f"{count(number)} {what}" for what, number in doubts.items() if number)
-    if told:
-        yield f'<span class="wait">packets that were not understood: {told}</span>'
+    for gauges in shot.decoders.values():
+        doubts = {
+            "of unknown length": sum((gauges.get("unknown_lengths") or {}).values()),
+            "of unknown instruments": gauges.get("unknown_tokens") or 0,
+            "cut short": gauges.get("truncated") or 0,
+        }
+        told = ", ".join(f"{count(number)} {what}" for what, number in doubts.items() if number)
+        if told:
+            yield f'<span class="wait">packets that were not understood: {told}</span>'
 
 
 def _gaps(shot: Snapshot) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from muhurat.web.markup import TABLE_CSS
+from muhurat.web.markup import PARTS_CSS
 from muhurat.web.palette import DARK, LIGHT
 
 FONT: Final = 'Inter,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif'
@@ -40,16 +40,14 @@ body, body.body--dark { background:var(--surface); color:var(--text); font-famil
 .dot { display:inline-block; width:8px; height:8px; border-radius:50%; margin-right:6px; }
 .empty { color:var(--quiet); padding:8px 0 6px; }
 .note { color:var(--quiet); padding-top:6px; }
-.chart { display:flex; flex-direction:column; } .candles { width:100%; flex:1 0 340px; }
+.chart { display:flex; flex-direction:column; } .under { margin:-2px 0 2px; } .candles { width:100%; flex:1 0 340px; }
 .lanes { display:grid; grid-template-columns:72px minmax(0,1fr); }
 .lanes svg { display:block; width:100%; overflow:visible; }
 .lanes .names { color:var(--quiet); padding-top:18px; }
 .lanes .names div { height:20px; line-height:20px; overflow:hidden; text-overflow:ellipsis; white-space:nowrap; }
 svg text { font-family:inherit; font-size:11px; fill:var(--quiet); }
-.key { display:inline-flex; align-items:center; gap:5px; margin-left:12px; }
-.key svg { width:12px; height:10px; overflow:visible; }
 """
-    + TABLE_CSS
+    + PARTS_CSS
     + """
 @media (max-width:700px) {
   .facts { padding:6px 12px; gap:2px 14px; } .facts .push { margin-left:0; }
@@ -62,9 +60,3 @@ svg text { font-family:inherit; font-size:11px; fill:var(--quiet); }
 
 def badge(text: str, colour: str) -> str:
     return f'<span class="badge" style="color:{colour}">{text}</span>'
-
-
-def key(shape: str, word: str) -> str:
-    """An entry of a legend: a shape drawn around the middle of a 12 by 10 box, and its word."""
-    drawn = f'<svg viewBox="-6 -5 12 10" aria-hidden="true">{shape}</svg>'
-    return f'<span class="key">{drawn}{word}</span>'

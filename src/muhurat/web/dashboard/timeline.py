@@ -12,9 +12,8 @@ from html import escape
 from typing import Any, Final
 
 from muhurat.clock import NS_PER_S, ist, ist_ns, to_ns
-from muhurat.web.dashboard.theme import key
 from muhurat.web.decisions import Line
-from muhurat.web.markup import BOUGHT, SOLD, heading
+from muhurat.web.markup import BOUGHT, SOLD, heading, key
 from muhurat.web.palette import AMBER, BLUE, GREEN, GREY, RED, STATE_COLOURS
 from muhurat.web.snapshot import Snapshot
 from muhurat.web.wording import clock, contract, rupees

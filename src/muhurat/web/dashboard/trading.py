@@ -7,12 +7,12 @@ from datetime import datetime
 from html import escape
 from typing import Any, Final
 
-from muhurat.clock import NS_PER_S, to_ns
-from muhurat.web.dashboard.theme import key
+from muhurat.clock import NS_PER_S, ist, to_ns
 from muhurat.web.decisions import Decisions, Line
-from muhurat.web.markup import BOUGHT, SOLD, coloured, empty, heading, mark, modelled, table, time_of_day
-from muhurat.web.palette import AMBER, BLUE, GREY, LONG_EMA, SHORT_EMA
-from muhurat.web.snapshot import Snapshot
+from muhurat.web.markup import coloured, empty, heading, index_keys, mark, modelled, table
+from muhurat.web.palette import AMBER
+from muhurat.web.snapshot import STALE_S, Snapshot
+from muhurat.web.trade_table import trade_table
 from muhurat.web.wording import (
     clock,
     contract,
@@ -29,28 +29,32 @@ from muhurat.web.wording import (
 )
 
 _LATE_S: Final = 5.0
-_LINE: Final = '<line x1="-6" x2="6" y1="0" y2="0" stroke-width="2" stroke="{}"/>'
+_NS_PER_MS: Final = 1_000_000
 
 
 def index_heading(shot: Snapshot) -> str:
     """Where the index stands, since when, and what the lines of the chart are."""
-    keys = (
-        key(_LINE.format(SHORT_EMA), "EMA10")
-        + key(_LINE.format(LONG_EMA), "EMA20")
-        + key(f'<polygon points="{BOUGHT}" fill="{BLUE}"/>', "bought")
-        + key(f'<polygon points="{SOLD}" fill="{GREY}"/>', "sold")
-    )
+    title = heading("SENSEX · three-minute bars", index_keys())
     bars = shot.decisions.bars
-    if not bars:
-        return heading("SENSEX · three-minute bars", keys)
-    last = bars[-1]
-    change = last["c"] - bars[0]["o"]
+    price, at = _index_now(shot)
+    if price is None or not bars:
+        return title
+    change = price - bars[0]["o"]
     moved = f"{points(change, sign=True)} ({percent(change / bars[0]['o'], sign=True)}) since the open"
-    told = (
-        f'<span class="big">{points(last["c"])}</span> {coloured(moved, change)}'
-        f' <span class="quiet">bar {escape(last["label"][11:16])}{modelled(last)}</span>'
-    )
-    return f'{heading("SENSEX · three-minute bars", keys)}<div style="margin:-2px 0 2px">{told}</div>'
+    told = f'<span class="big">{points(price)}</span> {coloured(moved, change)} {at}{modelled(bars[-1])}'
+    return f'{title}<div class="under">{told}</div>'
+
+
+def _index_now(shot: Snapshot) -> tuple[float | None, str]:
+    """The index's last tick of today and its time, amber when it is old; else the last bar's close."""
+    bars = shot.decisions.bars
+    tick = shot.live.get(str(bars[-1]["symbol"])) if bars else None
+    at_ns = int(tick["ts"]) * _NS_PER_MS if tick else 0
+    if not tick or tick["last_price"] is None or ist(at_ns).date() != shot.day:
+        at = f"close of the bar {bars[-1]['label'][11:16]}" if bars else ""
+        return (float(bars[-1]["c"]) if bars else None), f'<span class="quiet">{escape(at)}</span>'
+    old = shot.in_session and (shot.now_ns - at_ns) / NS_PER_S > max(STALE_S, 2 * shot.speed)
+    return float(tick["last_price"]), f'<span class="{"wait" if old else "quiet"}">at {clock(at_ns)}</span>'
 
 
 def position(shot: Snapshot) -> str:
@@ -99,29 +103,8 @@ def why(shot: Snapshot) -> str:
 def trades(shot: Snapshot) -> str:
     """The day's finished trades, the newest first, with their sum; then what became of the other signals."""
     seen = shot.decisions
-    rows = [_trade(trade) for trade in reversed(seen.trades)]
-    heads = ("contract", "quantity:nx", "bought", "at:n", "sold", "at:n", "reason:x", "charges:nx", "net:n")
-    paid = sum(float(trade["charges"]) for trade in seen.trades)
-    foot = ["", "", "", "", "", "", "", rupees(paid), coloured(rupees(seen.realised, sign=True), seen.realised)]
-    body = table(heads, rows, foot if len(rows) > 1 else ()) if rows else empty("No trade has been closed today.")
+    body = trade_table(seen.trades[::-1]) if seen.trades else empty("No trade has been closed today.")
     return heading("Trades", number_of(len(seen.signals), "signal") + " today") + body + _refused(seen)
-
-
-def _trade(trade: Line) -> list[str]:
-    net = float(trade["net"])
-    reason = escape(plain(str(trade["reason"])))
-    symbol = f'<span class="quiet x">{escape(str(trade["symbol"]))}</span>'
-    return [
-        f'{escape(contract(trade))} {symbol}{modelled(trade)}<span class="p quiet">{reason}</span>',
-        count(int(trade["quantity"])),
-        time_of_day(trade["entry_time"]),
-        rupees(float(trade["entry_price"])),
-        time_of_day(trade["exit_time"]),
-        rupees(float(trade["exit_price"])),
-        reason,
-        rupees(float(trade["charges"])),
-        coloured(rupees(net, sign=True), net),
-    ]
 
 
 def _refused(seen: Decisions) -> str:

@@ -1,0 +1,40 @@
+"""The composition root: desk settings become objects here, and only here are concrete parts named.
+
+Importing it is cheap; heavy libraries are imported by the function that needs them, in the process that calls it.
+"""
+
+from muhurat.app.desk import (
+    calendar_of,
+    kite,
+    kite_rest,
+    open_desk,
+    place_of,
+    save_token,
+    tick_store,
+    token_file,
+)
+from muhurat.app.recording import prepare_universe, run_decode, run_recorder
+from muhurat.app.reporting import day_report, print_report, run_web, write_report
+from muhurat.app.services import services, supervisor
+from muhurat.app.trader import run_trader
+
+__all__ = [
+    "calendar_of",
+    "day_report",
+    "kite",
+    "kite_rest",
+    "open_desk",
+    "place_of",
+    "prepare_universe",
+    "print_report",
+    "run_decode",
+    "run_recorder",
+    "run_trader",
+    "run_web",
+    "save_token",
+    "services",
+    "supervisor",
+    "tick_store",
+    "token_file",
+    "write_report",
+]

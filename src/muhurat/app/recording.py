@@ -1,0 +1,141 @@
+"""The processes that choose instruments, record feeds and keep their ticks."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from muhurat.app.desk import calendar_of, kite, kite_rest, start, stop_event, tick_store, token_file
+from muhurat.clock import Clock, ist
+from muhurat.config import Desk
+from muhurat.errors import UsageError
+from muhurat.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from muhurat.capture.universe import IndexUniverse, Universe
+    from muhurat.model.instrument import Instrument
+
+
+def prepare_universe(desk: Desk) -> None:
+    """Fetch today's instruments and write today's universe file of every feed."""
+    from muhurat.capture.universe import UNIVERSES, load_universe, save_universe, universe_path
+    from muhurat.venues.kite.instruments import save_instruments
+
+    clock = start("universe", desk)
+    day = ist(clock.now_ns()).date()
+    for name, feed in desk.feeds.items():
+        if feed.universe in UNIVERSES:
+            instruments = _instruments(desk, UNIVERSES[feed.universe])
+            save_instruments(desk.data_dir / "reference", day, instruments)
+            universe = _universe(desk, name, instruments, clock)
+        else:
+            universe = load_universe(desk.path(feed.universe))
+        save_universe(universe_path(desk.data_dir / "universe", name, day), universe)
+
+
+def _instruments(desk: Desk, kind: IndexUniverse) -> list[Instrument]:
+    from muhurat.venues.kite.instruments import KiteInstruments
+
+    exchanges = {kind.exchange, kind.derivatives, *(kind.volatility or ())[:1]}
+    return KiteInstruments(kite(desk).root, token_file(desk).read).fetch(sorted(exchanges))
+
+
+def _universe(desk: Desk, name: str, instruments: Sequence[Instrument], clock: Clock) -> Universe:
+    """A feed's universe around the present spot; a simulator's made-up prices are noted with their instruments."""
+    from muhurat.capture.universe import UNIVERSES, build
+
+    feed, rest, now_ns = desk.feeds[name], kite_rest(desk, clock), clock.now_ns()
+    kind = UNIVERSES[feed.universe]
+    spot = rest.last_prices([kind.spot_key])[kind.spot_key]
+    chosen = partial(
+        build,
+        kind,
+        instruments,
+        spot,
+        ist(now_ns).date(),
+        feed=name,
+        venue=feed.venue,
+        mode=feed.mode,
+        strikes=feed.strikes,
+        built_at_ns=now_ns,
+    )
+    universe = chosen()
+    entries = [*universe.instruments.values(), *universe.reserve.values()]
+    quotes = rest.quotes([f"{entry.exchange}:{entry.symbol}" for entry in entries])
+    made_up = frozenset(key.partition(":")[2] for key, quote in quotes.items() if quote.modelled)
+    return chosen(modelled=made_up) if made_up else universe
+
+
+def run_recorder(desk: Desk) -> None:
+    """The recorder's process: one stream and one journal per feed."""
+    from muhurat.calendars.session import at
+    from muhurat.capture.recorder import FeedPlan, run
+    from muhurat.venues.kite.stream import KiteStream
+
+    clock = start("recorder", desk)
+    session = calendar_of(desk).session(ist(clock.now_ns()).date())
+    tokens = token_file(desk)
+    plans = [
+        FeedPlan(
+            name=name,
+            journal=desk.data_dir / "raw_ticks" / name,
+            universe=desk.data_dir / "universe",
+            mode=feed.mode,
+            opens_ns=at(session, feed.start) if session else None,
+            closes_ns=at(session, feed.stop) if session else None,
+        )
+        for name, feed in desk.feeds.items()
+    ]
+
+    async def record() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        streams = {
+            plan.name: KiteStream(
+                kite(desk).ticker,
+                tokens.read().api_key,
+                tokens.access_token,
+                clock,
+                data_due=lambda now_ns: session is not None and session.contains(now_ns),
+            )
+            for plan in plans
+        }
+        await run(plans, streams, clock, Heartbeat("recorder", desk.run_dir, clock), stop)
+
+    asyncio.run(record())
+
+
+def run_decode(desk: Desk, feed: str | None = None) -> None:
+    """The process that keeps a feed's ticks; without a name, those of the desk's only feed."""
+    from muhurat.capture.decode_service import DecodeSettings, run
+    from muhurat.venues.kite.decode import decode_message
+
+    name = feed or _only_feed(desk)
+    service = decode_service_name(desk, name)
+    clock = start(service, desk)
+    settings = DecodeSettings(
+        journal=desk.data_dir / "raw_ticks" / name,
+        feed=name,
+        universe=desk.data_dir / "universe",
+        live=desk.run_dir / "live.json",
+    )
+    heartbeat, stop = Heartbeat(service, desk.run_dir, clock), stop_event()
+    with tick_store(desk, clock) as store:
+        run(settings, decode_message, store, clock, heartbeat, stop)
+
+
+def decode_service_name(desk: Desk, feed: str) -> str:
+    """`decode`, or `decode_<feed>` on a desk with several feeds."""
+    return "decode" if len(desk.feeds) == 1 else f"decode_{feed}"
+
+
+def _only_feed(desk: Desk) -> str:
+    if len(desk.feeds) != 1:
+        raise UsageError(
+            f"{desk.source} has {len(desk.feeds)} feeds", hint=f"name one with --feed: {', '.join(desk.feeds)}"
+        )
+    return next(iter(desk.feeds))

@@ -1,0 +1,79 @@
+"""What the desk file asks to be kept running."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from muhurat.app.desk import calendar_of, start
+from muhurat.app.recording import decode_service_name
+from muhurat.config import Desk
+
+if TYPE_CHECKING:
+    from muhurat.supervisor.spec import ServiceSpec, Window
+    from muhurat.supervisor.supervisor import Supervisor
+
+_UNIVERSE_LEADS_S: Final = 1200
+_DECODE_LINGERS_S: Final = 120
+_TRADER_LINGERS_S: Final = 120
+
+
+def supervisor(desk: Desk) -> Supervisor:
+    """The supervisor of a desk's services, with its log set up."""
+    from muhurat.supervisor.supervisor import Supervisor
+
+    clock = start("supervisor", desk)
+    chosen = desk.supervisor
+    return Supervisor(
+        services(desk),
+        desk.run_dir,
+        desk.logs_dir,
+        clock,
+        check_interval_s=chosen.health.check_interval,
+        shutdown_s=chosen.timeouts.shutdown,
+    )
+
+
+def services(desk: Desk) -> list[ServiceSpec]:
+    """What the desk file asks to be kept running, in the order of the day."""
+    from muhurat.supervisor.spec import SessionWindow
+
+    calendar = calendar_of(desk)
+    found = [_service(desk, "web", ("web",), None)]
+    if desk.feeds:
+        starts = tuple(feed.start for feed in desk.feeds.values())
+        stops = tuple(feed.stop for feed in desk.feeds.values())
+        recording = SessionWindow(calendar, starts, stops)
+        found.append(_service(desk, "universe", ("capture", "universe"), replace(recording, lead_s=_UNIVERSE_LEADS_S)))
+        found.append(_service(desk, "recorder", ("capture", "run"), recording))
+    for name, feed in desk.feeds.items():
+        decoding = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_DECODE_LINGERS_S)
+        found.append(_service(desk, decode_service_name(desk, name), ("capture", "decode", "--feed", name), decoding))
+    if desk.trading is not None and desk.trading.mode != "debug":
+        feed = desk.feeds[desk.trading.feed]
+        trading = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_TRADER_LINGERS_S)
+        found.append(_service(desk, "trader", ("trade", "--mode", desk.trading.mode), trading))
+    return found
+
+
+def _service(desk: Desk, name: str, verb: tuple[str, ...], window: Window | None) -> ServiceSpec:
+    from muhurat.supervisor.spec import Patience, ServiceSpec
+
+    chosen = desk.supervisor
+    overlays = tuple(part for overlay in desk.overlays for part in ("--overlay", str(overlay)))
+    return ServiceSpec(
+        name=name,
+        command=(sys.executable, "-m", "muhurat", *verb, "--desk", str(desk.source), *overlays),
+        window=window,
+        patience=Patience(
+            start_s=chosen.timeouts.start,
+            stop_s=chosen.timeouts.process_shutdown,
+            first_delay_s=chosen.retry.initial_delay,
+            longest_delay_s=chosen.retry.max_delay,
+            burst=chosen.retry.burst,
+            burst_window_s=chosen.retry.burst_window,
+            healthy_after_s=chosen.retry.healthy_after,
+        ),
+        memory_limit_mb=chosen.health.memory_limit_mb,
+    )

@@ -1,0 +1,103 @@
+"""The trader's process: paper money on the desk's live feed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from muhurat.app.desk import calendar_of, kite_rest, open_desk, start, stop_event
+from muhurat.clock import Clock, ist, ist_ns
+from muhurat.config import Desk
+from muhurat.errors import UsageError
+from muhurat.heartbeat import Heartbeat
+from muhurat.model.money import to_paise
+
+if TYPE_CHECKING:
+    from muhurat.calendars.session import Session
+    from muhurat.model.bar import Bar
+    from muhurat.model.instrument import Instrument
+    from muhurat.trading.session import SessionFacts
+    from muhurat.venues.base import History
+
+UNIVERSE_INDEX: Final = "BSE:SENSEX"
+
+
+def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] = ()) -> None:
+    """The trader's process in TEST mode: paper money on the desk's live feed."""
+    from muhurat.capture.journal import JournalReader, Position, hour_name
+    from muhurat.trading.ledger import Ledger
+    from muhurat.trading.paper import DISABLED, run_paper
+    from muhurat.venues.kite.decode import decode_message
+
+    desk = open_desk(source, overlays)
+    clock = start("trader", desk)
+    facts = _session_facts(desk, clock, settings)
+    folder = desk.data_dir / "raw_ticks" / facts.feed
+    begin = Position(hour_name(ist_ns(facts.day, time.min)), 0)
+
+    def open_records(place: Position | None) -> JournalReader:
+        return JournalReader(folder, facts.feed, place or begin, name="trader")
+
+    heartbeat, stop = Heartbeat("trader", desk.run_dir, clock), stop_event()
+    with Ledger(desk.data_dir / "ledger.db") as ledger:
+        run_paper(
+            facts,
+            open_records,
+            decode_message,
+            ledger,
+            desk.data_dir / "trading" / f"{facts.day:%Y%m%d}",
+            clock,
+            heartbeat,
+            stop,
+            disabled_file=desk.folder / DISABLED,
+        )
+
+
+def _session_facts(desk: Desk, clock: Clock, settings: Sequence[str]) -> SessionFacts:
+    """Today's session for the trader: contracts by the dump, the previous session's bars by Kite's history."""
+    from muhurat.capture.universe import load_universe, universe_path
+    from muhurat.trading.contracts import current_week
+    from muhurat.trading.parameters import from_desk, with_settings
+    from muhurat.trading.session import SessionFacts
+    from muhurat.venues.kite.instruments import load_instruments
+
+    if desk.trading is None:
+        raise UsageError(f"{desk.source} has no section trading", hint="add one, even empty: `trading: {}`")
+    parameters, limits = with_settings(*from_desk(desk.trading), settings)
+    calendar, day = calendar_of(desk), ist(clock.now_ns()).date()
+    session = calendar.session(day)
+    if session is None:
+        raise UsageError(f"{day} has no session: {calendar.why(day)}")
+    feed = desk.trading.feed
+    universe = load_universe(universe_path(desk.data_dir / "universe", feed, day))
+    entries = universe.reserve | universe.instruments
+    instruments = load_instruments(desk.data_dir / "reference", day)
+    index = next(row for row in instruments if row.key == UNIVERSE_INDEX)
+    week = [
+        replace(contract, modelled=contract.symbol in entries and entries[contract.symbol].modelled)
+        for contract in current_week(instruments, day)
+    ]
+    recorded = [row for row in instruments if row.symbol in universe.instruments and row.type.is_option]
+    return SessionFacts(
+        day=day,
+        mode=desk.trading.mode,
+        windows=session.windows,
+        contracts=tuple(week),
+        history=_history(kite_rest(desk, clock), [index, *recorded], calendar.previous_session(day)),
+        balance_paise=to_paise(limits.paper_capital),
+        broker="quotes",
+        index_symbol=index.symbol,
+        index_token=index.token,
+        feed=feed,
+        parameters=parameters,
+        limits=limits,
+    )
+
+
+def _history(source: History, instruments: Sequence[Instrument], session: Session) -> tuple[Bar, ...]:
+    """The three-minute bars of a past session, in order of time."""
+    bars = [bar for row in instruments for bar in source.candles(row, "3minute", session.open_ns, session.close_ns)]
+    return tuple(sorted(bars, key=lambda bar: (bar.start_ns, bar.symbol)))
