@@ -26,7 +26,7 @@ h1 { font-size:24px; line-height:1.2; margin:0 0 4px; } h2 { font-size:15px; mar
 .figures span { display:block; color:var(--quiet); font-size:13px; } .figures b { font-size:20px; font-weight:600; }
 .wrong { margin:14px 0 0; padding:0 0 0 12px; border-left:3px solid var(--bad); list-style:none; }
 .two { display:grid; grid-template-columns:1fr 1fr; gap:0 44px; }
-svg { width:100%; height:auto; } svg text { fill:var(--quiet); font-size:11px; }
+svg { width:100%; height:auto; } .chart svg { min-width:640px; } svg text { fill:var(--quiet); font-size:11px; }
 .cap { display:flex; flex-wrap:wrap; justify-content:space-between; align-items:baseline; }
 .aside { color:var(--quiet); font-size:13px; }
 footer { margin-top:36px; color:var(--quiet); font-size:13px; }
@@ -37,6 +37,7 @@ footer { margin-top:36px; color:var(--quiet); font-size:13px; }
 @media print { body { padding:0; max-width:none; } .two, svg, tr { break-inside:avoid; } }
 """
 )
+_NO_BREAK: Final = "\u2060"
 
 
 def report_html(report: Mapping[str, Any], bars: Sequence[Line], fills: Sequence[Line]) -> str:
@@ -46,7 +47,7 @@ def report_html(report: Mapping[str, Any], bars: Sequence[Line], fills: Sequence
     sections = [
         f"<h1>{day:%A} {day.day} {day:%B %Y}: {verdict}</h1>",
         f'<div class="quiet">{escape(origin(report))}</div>',
-        f'<p class="lead">{escape(lead(report))}</p>',
+        f'<p class="lead">{escape(lead(report)).replace("−", f"−{_NO_BREAK}")}</p>',
         _wrong(report["checks"]),
         _figures(report),
         _chart(bars, fills),
@@ -103,7 +104,7 @@ def _figures(report: Mapping[str, Any]) -> str:
         "charges": f"<b>{rupees(report['charges'])}</b>",
         "deepest fall": f"<b>{rupees(result['max_drawdown'])}</b>",
         "trades": f"<b>{count(len(report['trades']))}</b>",
-        "bars": f"<b>{count(report['bars'])}</b>",
+        "bars built": f"<b>{count(report['bars'])}</b>",
         "packets received": f"<b>{count(sum(feed['received'] for feed in feeds))}</b>",
         "gaps": f'<b class="{"bad" if gaps else ""}">{gaps}</b>',
     }
@@ -113,7 +114,8 @@ def _figures(report: Mapping[str, Any]) -> str:
 
 def _chart(bars: Sequence[Line], fills: Sequence[Line]) -> str:
     keys = f'<span class="aside">{index_keys()}</span>' if bars else ""
-    return f'<div class="cap"><h2>SENSEX, three-minute bars</h2>{keys}</div>{day_chart(bars, fills)}'
+    drawing = f'<div class="scroll chart">{day_chart(bars, fills)}</div>'
+    return f'<div class="cap"><h2>SENSEX, three-minute bars</h2>{keys}</div>{drawing}'
 
 
 def _trades(trades: Sequence[Mapping[str, Any]]) -> str:
@@ -136,7 +138,7 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
         ]
         for check in checks
     ]
-    return _titled("Was the day sound?", ("", "", ":w"), rows, "Nothing was to be checked.")
+    return _titled("Was the day sound?", ("", ":w", ":nx"), rows, "Nothing was to be checked.")
 
 
 def _feeds(feeds: Mapping[str, Mapping[str, Any]]) -> str:

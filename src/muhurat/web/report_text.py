@@ -36,6 +36,7 @@ def report_text(report: Report, paths: Iterable[Path]) -> RenderableType:
         Text.assemble("\n", (f"{day:%A} {day.day} {day:%B %Y}: ", "bold"), verdict),
         Text(f"{origin(report)}\n", "dim"),
         Text(f"{lead(report)}\n"),
+        *(Text(f"Not so: {each['name']} ({each['detail']})\n", "red") for each in report["checks"] if not each["ok"]),
         _trades(report["trades"]),
         _counts(report),
         _feeds(report["feeds"]),
@@ -70,7 +71,7 @@ def _trade(trade: Report) -> list[Text | str]:
 def _counts(report: Report) -> Text | None:
     """Why trades ended and why signals led to none, in a line each."""
     told = [
-        f"{what}: " + ", ".join(f"{plain(reason)} {count(number)}" for reason, number in _ordered(report[field]))
+        f"{what}: " + ", ".join(f"{plain(reason)} ({count(number)})" for reason, number in _ordered(report[field]))
         for what, field in (("ended by", "exits"), ("refused", "refused"))
         if report[field]
     ]

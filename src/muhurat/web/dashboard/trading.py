@@ -112,7 +112,7 @@ def _refused(seen: Decisions) -> str:
     if not seen.refused:
         return ""
     reasons = Counter(str(line["reason"]) for line in seen.refused).most_common()
-    told = ", ".join(f"{escape(plain(reason))} {count(number)}" for reason, number in reasons)
+    told = ", ".join(f"{escape(plain(reason))} ({count(number)})" for reason, number in reasons)
     return f'<div class="note">{number_of(len(seen.refused), "signal")} refused: {told}</div>'
 
 
