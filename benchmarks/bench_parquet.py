@@ -38,11 +38,14 @@ _INDEX: Final = struct.Struct(">HIIIIIIII")
 
 
 def run() -> list[Result]:
-    """Only full packets, and with 3 % of index packets strewn among them."""
-    return [_measured("decode + Parquet, 320 instruments", 0), _measured("decode + Parquet, 310 and 10 indices", 10)]
+    """Only full packets; and with 3 % of index packets strewn among them, whose rows are sorted in again."""
+    return [
+        _measured("decode + Parquet, 320 instruments", 0, bar=0.8),
+        _measured("decode + Parquet, 310 and 10 indices", 10, bar=0.6),
+    ]
 
 
-def _measured(name: str, indices: int) -> Result:
+def _measured(name: str, indices: int, *, bar: float) -> Result:
     with TemporaryDirectory() as made:
         folder = Path(made)
         _record(folder / "raw", indices)
@@ -53,7 +56,7 @@ def _measured(name: str, indices: int) -> Result:
             bare.append(_bare(kept, folder / "bare.parquet"))
     rows = MESSAGES * INSTRUMENTS / 1000
     ours, baseline = rows / min(taken), rows / min(bare)
-    return faster(name, ours=ours, baseline=baseline, bar=0.8, unit="k rows/s", note="bare pyarrow, same columns")
+    return faster(name, ours=ours, baseline=baseline, bar=bar, unit="k rows/s", note="bare pyarrow, same columns")
 
 
 def _decode(folder: Path, kept: Path) -> float:

@@ -100,3 +100,21 @@ def test_a_naive_datetime_is_refused() -> None:
 @given(st.integers(0, 4_000_000_000 * 10**6))
 def test_instants_survive_the_way_to_the_surface_and_back(microseconds: int) -> None:
     assert to_ns(ist(microseconds * 1000)) == microseconds * 1000
+
+
+def test_time_waits_at_the_earliest_instant_that_somebody_appointed(tmp_path: Path) -> None:
+    clock = SimulatedClock(ClockPage.create(tmp_path / "clock", 0))
+    assert clock.page.appointment_ns() is None
+    clock.appoint(5 * NS_PER_S)
+    script = "import sys; from pathlib import Path; from muhurat.clock import ClockPage; "
+    script += "ClockPage(Path(sys.argv[1])).appoint(3); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(clock.page.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert clock.page.appointment_ns() == 3
+    assert clock.page.appointment_ns() == 5 * NS_PER_S, "who died has no appointments"
+    clock.appoint(6 * NS_PER_S)
+    assert clock.page.appointment_ns() == 6 * NS_PER_S
+    clock.appoint(None)
+    assert clock.page.appointment_ns() is None

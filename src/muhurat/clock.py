@@ -7,10 +7,11 @@ clock as an argument and never ask the operating system. In a rehearsal all proc
 A rehearsed desk's time is stepped, not smooth: one process, the conductor, writes the present instant into the page,
 and may wait before each step until every listener has read what was sent (see `simulator.conductor`). So a busy
 machine makes a rehearsal slower, never different. Any process may hold the page for a while, as the supervisor does
-while a service starts; a holder that dies no longer counts.
+while a service starts, and may appoint an instant that time must not pass before it has been there, as the supervisor
+does with the hours of its services. Processes that die no longer count.
 
 Page layout, little-endian, 4,096 bytes: `0 magic "MUHCLK01" | 8 now_ns i64 | 16 speed f64 | 24 conductor pid u32 |
-28 reserved u32 | 32 holders: 32 x pid u32`.
+28 reserved u32 | 32 holders: 32 x pid u32 | 160 appointments: 32 x (instant_ns i64, pid u32, reserved u32)`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _PAGE_SIZE: Final = 4096
 _NOW: Final = struct.Struct("<q")
 _SPEED: Final = struct.Struct("<d")
 _PID: Final = struct.Struct("<I")
-_NOW_AT, _SPEED_AT, _CONDUCTOR_AT, _HOLDERS_AT, _HOLDERS = 8, 16, 24, 32, 32
+_APPOINTMENT: Final = struct.Struct("<qII")
+_NOW_AT, _SPEED_AT, _CONDUCTOR_AT, _HOLDERS_AT, _APPOINTMENTS_AT, _SLOTS = 8, 16, 24, 32, 160, 32
 _LONGEST_NAP_S: Final = 0.02
 _SHORTEST_NAP_S: Final = 0.0005
 
@@ -65,6 +67,9 @@ class Clock(Protocol):
     def hold(self) -> AbstractContextManager[None]:
         """Stop desk time for the length of a `with` block, where desk time can be stopped."""
 
+    def appoint(self, instant_ns: int | None) -> None:
+        """Where desk time can wait, let it not pass `instant_ns` before this process appointed a later one, or none."""
+
 
 class SystemClock:
     """The machine's own time."""
@@ -88,6 +93,9 @@ class SystemClock:
     @contextmanager
     def hold(self) -> Iterator[None]:
         yield
+
+    def appoint(self, instant_ns: int | None) -> None:
+        """This time waits for nobody."""
 
 
 class ManualClock:
@@ -122,6 +130,9 @@ class ManualClock:
     @contextmanager
     def hold(self) -> Iterator[None]:
         yield
+
+    def appoint(self, instant_ns: int | None) -> None:
+        """This time waits for nobody."""
 
 
 class ClockPage:
@@ -181,13 +192,39 @@ class ClockPage:
             if not _alive(pid):
                 _PID.pack_into(self._map, _HOLDERS_AT + 4 * slot, os.getpid())
                 return slot
-        raise MuhuratError(f"more than {_HOLDERS} processes hold the clock page {self.path}")
+        raise MuhuratError(f"more than {_SLOTS} processes hold the clock page {self.path}")
 
     def remove_holder(self, slot: int) -> None:
         _PID.pack_into(self._map, _HOLDERS_AT + 4 * slot, 0)
 
+    def appoint(self, instant_ns: int | None) -> None:
+        """Let time not pass `instant_ns` until this process appoints a later instant, or none."""
+        mine: int | None = None
+        free: int | None = None
+        for slot in range(_SLOTS):
+            at = _APPOINTMENTS_AT + slot * _APPOINTMENT.size
+            pid = _APPOINTMENT.unpack_from(self._map, at)[1]
+            if pid == os.getpid():
+                mine = at
+            elif free is None and not _alive(pid):
+                free = at
+        chosen = mine if mine is not None else free
+        if chosen is None:
+            raise MuhuratError(f"more than {_SLOTS} processes have appointments on the clock page {self.path}")
+        kept = (instant_ns, os.getpid(), 0) if instant_ns is not None else (0, 0, 0)
+        _APPOINTMENT.pack_into(self._map, chosen, *kept)
+
+    def appointment_ns(self) -> int | None:
+        """The earliest instant that a living process has appointed; None without any."""
+        earliest: int | None = None
+        table = self._map[_APPOINTMENTS_AT : _APPOINTMENTS_AT + _SLOTS * _APPOINTMENT.size]
+        for instant_ns, pid, _ in _APPOINTMENT.iter_unpack(table):
+            if pid and (earliest is None or instant_ns < earliest) and _alive(pid):
+                earliest = instant_ns
+        return earliest
+
     def _holders(self) -> tuple[int, ...]:
-        return struct.unpack_from(f"<{_HOLDERS}I", self._map, _HOLDERS_AT)
+        return struct.unpack_from(f"<{_SLOTS}I", self._map, _HOLDERS_AT)
 
 
 class SimulatedClock:
@@ -221,6 +258,9 @@ class SimulatedClock:
             yield
         finally:
             self.page.remove_holder(slot)
+
+    def appoint(self, instant_ns: int | None) -> None:
+        self.page.appoint(instant_ns)
 
     def _nap_s(self, left_ns: int) -> float:
         real_s = left_ns / NS_PER_S / max(self.page.speed, 0.001)

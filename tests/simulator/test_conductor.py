@@ -144,6 +144,21 @@ async def test_time_stands_still_while_somebody_holds_the_page(conductor: Conduc
     assert conductor.now_ns == START + NS_PER_S
 
 
+async def test_time_waits_at_an_appointed_instant_until_its_owner_has_been_there(conductor: Conductor) -> None:
+    appointed = START + NS_PER_S // 2
+    conductor.page.appoint(appointed)
+    moving = asyncio.create_task(conductor.advance_to(START + NS_PER_S))
+    while conductor.now_ns < appointed:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    assert conductor.now_ns == appointed
+
+    conductor.page.appoint(None)
+    await moving
+
+    assert conductor.now_ns == START + NS_PER_S
+
+
 async def test_a_holder_that_has_died_no_longer_holds(conductor: Conductor, tmp_path: Path, dead_pid: int) -> None:
     with (tmp_path / "clock").open("r+b") as file:
         file.seek(_HOLDERS_AT)

@@ -15,7 +15,8 @@ import pytest
 
 from muhurat.errors import MuhuratError
 from muhurat.supervisor import lock
-from muhurat.supervisor.kernel import age_s, look
+from muhurat.supervisor import process as process_module
+from muhurat.supervisor.kernel import age_s, boot_id, look
 from muhurat.supervisor.process import (
     Identity,
     Launcher,
@@ -145,6 +146,16 @@ def test_a_number_that_changed_hands_names_nobody(tmp_path: Path, launcher: Laun
         assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+def test_a_number_that_changes_hands_while_one_looks_names_nobody(
+    tmp_path: Path, launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = Identity(os.getpid(), 1, boot_id(), "", 0)
+    monkeypatch.setattr(process_module, "identify", lambda *_: earlier)
+    before = open_files()
+    assert launcher.find("svc") is None
+    assert open_files() == before
 
 
 @pytest.mark.parametrize("content", [b"", b'{"pid": 1', b'{"pid": "x"}', b"[]"])

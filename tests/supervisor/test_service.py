@@ -168,6 +168,20 @@ def test_stop_ends_the_whole_group_even_when_it_ignores_the_request(
     assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
 
 
+def test_what_the_main_process_leaves_behind_gets_a_second_and_not_the_whole_grace(
+    make: Callable[..., Service],
+) -> None:
+    deaf = "'import signal; signal.signal(15, signal.SIG_IGN); signal.pause()'"
+    child = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {deaf}]); print(child.pid); "
+    service = make(child + READY + WAIT, Patience(start_s=5, stop_s=600))
+    step_into(service, State.RUNNING)
+    assert service.process is not None
+    left = psutil.Process(service.process.pid).children()
+    service.stop()
+    step_into(service, State.STOPPED)
+    assert not [member for member in left if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
+
+
 def test_an_operators_stop_lasts_until_started_again(make: Callable[..., Service], around: Surroundings) -> None:
     service = make(READY + WAIT)
     step_into(service, State.RUNNING)

@@ -183,11 +183,14 @@ def test_desk_time_is_let_go_when_the_supervisor_ends_or_is_killed_while_a_servi
     desk.kill_supervisor()
     assert not page.held()
 
-    desk.up(never, MUHURAT_CLOCK=str(page.path))
-    desk.wait_until("never", state="starting")
+    slow = READY + "signal.signal(15, lambda *_: (time.sleep(1), sys.exit(0)))\nsignal.pause()"
+    up = desk.up(never, {"name": "slow", "script": slow}, MUHURAT_CLOCK=str(page.path))
+    desk.wait_for(lambda now: (now["never"]["state"], now["slow"]["state"]) == ("starting", "running"))
     assert page.held()
-    assert desk.down() == 0
-    assert not page.held()
+    up.terminate()
+    wait(lambda: not page.held(), "time going on")
+    assert desk.services()["slow"]["state"] == "stopping"  # it may need time to go on, to finish
+    assert up.wait(10) == 0
     assert desk.processes() == []
 
 

@@ -1,9 +1,9 @@
 """The conductor of a rehearsal: it moves desk time, and lets the venues speak at the instants they would have spoken.
 
 Desk time is stepped. Before each step the conductor waits until every listener has read all that was sent to it (the
-barriers) and until nobody holds the clock page. So what a listener receives carries the instant it was sent at, and
-two rehearsals with one seed are the same however busy the machine is: a slow machine makes the day longer, not
-different.
+barriers) and until nobody holds the clock page; and it passes no instant that somebody has appointed before they have
+been there. So what a listener receives carries the instant it was sent at, and two rehearsals with one seed are the
+same however busy the machine is: a slow machine makes the day longer, not different.
 
 Pace: desk time follows a straight line at `speed` desk seconds per real second. Behind the line the conductor goes as
 fast as it can; more than a second behind, it draws a new line. Stretches in which no venue has anything to say for a
@@ -124,10 +124,12 @@ class Conductor:
             self._draw_line()
         await asyncio.sleep(0 if early_s < _SHORTEST_NAP_S else min(early_s, STEP_S))
         await self._settle()
-        if self.page.held() or self.paused:
+        if self._bound():
             await self._stand_still()
             return
-        self.page.now_ns = min(self._next_due(goal_ns), self._furthest(early_s))
+        appointed_ns = self.page.appointment_ns()
+        reach_ns = min(self._next_due(goal_ns), self._furthest(early_s))
+        self.page.now_ns = reach_ns if appointed_ns is None else min(reach_ns, appointed_ns)
         self.steps += 1
         self._fire()
 
@@ -145,8 +147,13 @@ class Conductor:
             for waiting in unread:
                 await waiting
 
+    def _bound(self) -> bool:
+        """Whether time may not move now: paused, held, or at an instant where somebody is expected first."""
+        appointed_ns = self.page.appointment_ns()
+        return self.page.held() or self.paused or (appointed_ns is not None and appointed_ns <= self.page.now_ns)
+
     async def _stand_still(self) -> None:
-        while self.page.held() or self.paused:
+        while self._bound():
             await self._let_go.wait()
             await asyncio.sleep(_HELD_NAP_S)
         self._draw_line()

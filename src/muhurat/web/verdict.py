@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from muhurat.web.snapshot import Snapshot
 from muhurat.web.wording import count, duration, number_of
 
-HEALTHY_STATES: Final = frozenset({"running", "waiting", "finished", "starting", "stopping"})
+HEALTHY_STATES: Final = frozenset({"running", "waiting", "finished", "starting", "stopping", "unsupervised"})
 _BROKEN: Final = frozenset({"refused", "unreachable", "disconnected", "stale"})
 
 Word = Literal["ok", "degraded", "down"]
@@ -40,10 +40,15 @@ def problems(shot: Snapshot) -> list[Problem]:
 
 
 def _of_supervisor(shot: Snapshot) -> Iterator[Problem]:
-    if shot.status["supervisor"] != "running":
-        yield Problem("the supervisor does not run", "start it: muhurat up", down=True)
-    elif silent := shot.silent_s("supervisor"):
-        yield Problem(f"the supervisor has been silent for {duration(silent)}", "see logs/supervisor.log")
+    match shot.status["supervisor"]:
+        case "running":
+            return
+        case "not running":
+            alive = any(row["state"] == "unsupervised" for row in shot.status["services"])
+            told = "; services run on unwatched" if alive else ""
+            yield Problem(f"the supervisor does not run{told}", "start it: muhurat up", down=not alive)
+        case state:
+            yield Problem(f"the supervisor is {state}", "see logs/supervisor.log")
 
 
 def _of_services(shot: Snapshot) -> Iterator[Problem]:

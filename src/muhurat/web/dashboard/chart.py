@@ -31,7 +31,8 @@ def chart(decisions: Decisions, session: Session | None) -> dict[str, Any]:
             "trigger": "axis",
             "axisPointer": {"type": "cross", "label": {"backgroundColor": "#5b626c"}},
             "extraCssText": _TOOLTIP,
-            "textStyle": {"color": "inherit"},
+            "textStyle": {"color": "inherit", "fontSize": 12},
+            "padding": [4, 8],
             "confine": True,
         },
         "xAxis": {
