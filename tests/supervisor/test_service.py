@@ -168,7 +168,7 @@ def test_stop_ends_the_whole_group_even_when_it_ignores_the_request(
     assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_what_the_main_process_leaves_behind_gets_a_second_and_not_the_whole_grace(
+def test_what_the_main_process_leaves_behind_gets_a_second_not_the_whole_grace(
     make: Callable[..., Service],
 ) -> None:
     deaf = "'import signal; signal.signal(15, signal.SIG_IGN); signal.pause()'"

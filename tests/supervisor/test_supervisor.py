@@ -183,13 +183,15 @@ def test_desk_time_is_let_go_when_the_supervisor_ends_or_is_killed_while_a_servi
     desk.kill_supervisor()
     assert not page.held()
 
-    slow = READY + "signal.signal(15, lambda *_: (time.sleep(1), sys.exit(0)))\nsignal.pause()"
+    unhurried = "import pathlib\nsignal.signal(15, lambda *_: None)\nsignal.pause()\n"
+    slow = READY + unhurried + "while not pathlib.Path(sys.argv[2], 'enough').exists(): time.sleep(0.01)"
     up = desk.up(never, {"name": "slow", "script": slow}, MUHURAT_CLOCK=str(page.path))
     desk.wait_for(lambda now: (now["never"]["state"], now["slow"]["state"]) == ("starting", "running"))
     assert page.held()
     up.terminate()
     wait(lambda: not page.held(), "time going on")
     assert desk.services()["slow"]["state"] == "stopping"  # it may need time to go on, to finish
+    (desk.run_dir / "enough").touch()
     assert up.wait(10) == 0
     assert desk.processes() == []
 

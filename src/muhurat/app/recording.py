@@ -121,7 +121,7 @@ def run_decode(desk: Desk, feed: str | None = None) -> None:
         journal=desk.data_dir / "raw_ticks" / name,
         feed=name,
         universe=desk.data_dir / "universe",
-        live=desk.run_dir / "live.json",
+        live=desk.run_dir / _live_view(desk, name),
     )
     heartbeat, stop = Heartbeat(service, desk.run_dir, clock), stop_event()
     with tick_store(desk, clock) as store:
@@ -131,6 +131,12 @@ def run_decode(desk: Desk, feed: str | None = None) -> None:
 def decode_service_name(desk: Desk, feed: str) -> str:
     """`decode`, or `decode_<feed>` on a desk with several feeds."""
     return "decode" if len(desk.feeds) == 1 else f"decode_{feed}"
+
+
+def _live_view(desk: Desk, feed: str) -> str:
+    """The page reads `live.json`: the feed that is traded, or the only one."""
+    traded = desk.trading.feed if desk.trading else next(iter(desk.feeds))
+    return "live.json" if feed == traded else f"live_{feed}.json"
 
 
 def _only_feed(desk: Desk) -> str:

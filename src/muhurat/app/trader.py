@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from muhurat.app.desk import calendar_of, kite_rest, open_desk, start, stop_event
-from muhurat.clock import Clock, ist, ist_ns
+from muhurat.clock import NS_PER_S, Clock, ist, ist_ns
 from muhurat.config import Desk
 from muhurat.errors import UsageError
 from muhurat.heartbeat import Heartbeat
@@ -19,15 +20,18 @@ if TYPE_CHECKING:
     from muhurat.calendars.session import Session
     from muhurat.model.bar import Bar
     from muhurat.model.instrument import Instrument
+    from muhurat.trading.parameters import Parameters
     from muhurat.trading.session import SessionFacts
     from muhurat.venues.base import History
 
 UNIVERSE_INDEX: Final = "BSE:SENSEX"
+_SQUARE_OFF_BEFORE_CLOSE_NS: Final = 600 * NS_PER_S
 
 
 def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] = ()) -> None:
     """The trader's process in TEST mode: paper money on the desk's live feed."""
     from muhurat.capture.journal import JournalReader, Position, hour_name
+    from muhurat.capture.universe import save_wanted, want_path
     from muhurat.trading.ledger import Ledger
     from muhurat.trading.paper import DISABLED, run_paper
     from muhurat.venues.kite.decode import decode_message
@@ -53,6 +57,7 @@ def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] =
             heartbeat,
             stop,
             disabled_file=desk.folder / DISABLED,
+            watch=partial(save_wanted, want_path(desk.data_dir / "universe", facts.feed, facts.day)),
         )
 
 
@@ -92,9 +97,15 @@ def _session_facts(desk: Desk, clock: Clock, settings: Sequence[str]) -> Session
         index_symbol=index.symbol,
         index_token=index.token,
         feed=feed,
-        parameters=parameters,
+        parameters=_within(session, parameters),
         limits=limits,
     )
+
+
+def _within(session: Session, parameters: Parameters) -> Parameters:
+    """A session that closes before the square-off time, as a Muhurat session may, is left ten minutes before its close."""
+    latest = ist(session.close_ns - _SQUARE_OFF_BEFORE_CLOSE_NS).time()
+    return replace(parameters, square_off_time=min(parameters.square_off_time, latest))
 
 
 def _history(source: History, instruments: Sequence[Instrument], session: Session) -> tuple[Bar, ...]:

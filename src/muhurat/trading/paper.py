@@ -6,6 +6,7 @@ up by playing its own input log: recovery and replay are one path.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,6 +18,7 @@ from muhurat.trading import decisions
 from muhurat.trading.account import Book
 from muhurat.trading.engine import Engine
 from muhurat.trading.inputlog import DECISIONS, INPUT, DecisionLog, InputLog
+from muhurat.trading.kernel import premium_levels
 from muhurat.trading.player import OpenRecords, Player, records_fields
 from muhurat.trading.risk import TradingState
 from muhurat.trading.session import SessionFacts, from_entry, to_entry
@@ -47,13 +49,15 @@ def run_paper(
     heartbeat: Heartbeat,
     stop: Stop,
     disabled_file: Path | None = None,
+    watch: Callable[[Sequence[str]], None] | None = None,
 ) -> Engine:
     """Trade one session on paper, into `directory`, until told to stop or the session and its feed are over.
 
     When `directory` holds this session's input log already, that log is played first and its facts are the ones that
-    count. `disabled_file` halts trading as long as it exists.
+    count. `disabled_file` halts trading as long as it exists. `watch` is told the option symbols that must be recorded,
+    again whenever the strikes around the index change.
     """
-    session = _PaperSession(facts, open_records, decode, book, directory, clock)
+    session = _PaperSession(facts, open_records, decode, book, directory, clock, watch)
     try:
         session.recover()
         heartbeat.ready()
@@ -79,8 +83,10 @@ class _PaperSession:
         book: Book,
         directory: Path,
         clock: Clock,
+        watch: Callable[[Sequence[str]], None] | None,
     ) -> None:
         self._clock = clock
+        self._watch = watch
         self._log = InputLog(directory / INPUT)
         self._decisions = DecisionLog(directory / DECISIONS)
         resumed = self._log.resumed
@@ -88,10 +94,15 @@ class _PaperSession:
         self._feed = facts.feed
         if not resumed:
             self._log.append("session", to_entry(facts))
-        self.engine = Engine(facts, broker_named(facts.broker, facts.parameters), book, self._decisions.write)
+        self.engine = Engine(facts, broker_named(facts.broker, facts.parameters), book, self._said)
         self._player = Player(self.engine, decode, open_records)
         self._due_since: float | None = None
         self._spoke_at = float("-inf")
+
+    def _said(self, line: decisions.Line) -> None:
+        self._decisions.write(line)
+        if self._watch is not None and line["kind"] == "watch":
+            self._watch(line["symbols"])
 
     def recover(self) -> None:
         """Bring the engine to where the input log ends."""
@@ -177,20 +188,36 @@ class _PaperSession:
 
 def gauges_of(engine: Engine) -> dict[str, Any]:
     """The engine's state in a few plain values, for heartbeat and page."""
-    position = engine.account.position
-    price = engine.market.price_of(position.symbol) if position else None
-    unrealised = position.unrealised_paise(to_paise(price)) if position and price is not None else 0
     return {
         "state": engine.risk.trading.value,
         "why": engine.risk.why,
-        "position": position.symbol if position else None,
-        "quantity": position.open_quantity if position else 0,
-        "entry": plain_rupees(position.entry_paise) if position else None,
-        "price": price,
+        **_position_gauges(engine),
         "realised": plain_rupees(engine.risk.realised_paise),
-        "unrealised": plain_rupees(unrealised),
         "trades": engine.risk.trades,
         "last_bar": decisions.when(engine.last_bar.start_ns) if engine.last_bar else None,
         "late_ticks": engine.market.builder.late,
         "ended": engine.ended,
+    }
+
+
+def _position_gauges(engine: Engine) -> dict[str, Any]:
+    """What is held: `stop` and `target` are premiums, `bars_left` index bars until the exit by time."""
+    position, held = engine.account.position, engine.state.held
+    if position is None:
+        return {"position": None, "quantity": 0, "entry": None, "price": None, "unrealised": 0.0}
+    price = engine.market.price_of(position.symbol)
+    parameters = engine.facts.parameters
+    stop, target = premium_levels(position.entry_paise, parameters)
+    longest = parameters.max_bars_ce if position.side == "CE" else parameters.max_bars_pe
+    return {
+        "position": position.symbol,
+        "quantity": position.open_quantity,
+        "lot": next((c.lot_size for c in engine.facts.contracts if c.symbol == position.symbol), None),
+        "entry": plain_rupees(position.entry_paise),
+        "entry_time": decisions.when(position.opened_ns),
+        "price": price,
+        "unrealised": plain_rupees(position.unrealised_paise(to_paise(price))) if price is not None else 0.0,
+        "stop": stop,
+        "target": target,
+        "bars_left": max(0, longest - held.bars) if held else None,
     }

@@ -1,0 +1,115 @@
+"""Are we all right, what is wrong, what is to be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from muhurat.web.verdict import problems, verdict
+from tests.web.made import FEED, MadeDesk, at
+
+
+def test_a_desk_that_is_well_has_no_problem(desk: MadeDesk) -> None:
+    assert verdict(desk.look()) == ("ok", "4 services as they should be")
+    assert problems(desk.look()) == []
+
+
+@pytest.mark.parametrize("state", ["waiting", "finished", "starting", "stopping"])
+def test_services_that_rest_or_change_are_well(desk: MadeDesk, state: str) -> None:
+    desk.put("recorder", state)
+    assert verdict(desk.look())[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "word", "what", "do"),
+    [
+        ("fatal", "exit code 2; see trader_output.log", "down", "trader given up: exit code 2", "muhurat start trader"),
+        ("gone", "", "down", "trader is gone", "muhurat up"),
+        ("backoff", "exit code 1; again in 2.0 s", "degraded", "trader: exit code 1; again in 2.0 s", "by itself"),
+        ("stopped", "stopped by the operator", "degraded", "trader stopped by the operator", "muhurat start trader"),
+        ("odd", "why", "degraded", "trader odd: why", "logs/trader_output.log"),
+    ],
+)
+def test_a_service_that_does_not_work_is_named_with_what_to_do(
+    desk: MadeDesk, state: str, detail: str, word: str, what: str, do: str
+) -> None:
+    desk.put("trader", state, detail)
+    shot = desk.look()
+    assert verdict(shot)[0] == word
+    (problem,) = problems(shot)
+    assert problem.what == what
+    assert do in problem.do
+
+
+def test_a_running_service_that_has_fallen_silent_is_a_problem(desk: MadeDesk) -> None:
+    desk.say("decode", ago_s=12)
+    (problem,) = problems(desk.look())
+    assert problem.what.startswith("decode has been silent for 1")
+    desk.put("decode", "waiting")
+    assert problems(desk.look()) == []
+
+
+def test_without_a_supervisor_the_desk_is_down(tmp_path: Path) -> None:
+    desk = MadeDesk(tmp_path)
+    for row in desk.rows:
+        row["state"] = "waiting"
+    desk.run()
+    assert verdict(desk.look()) == ("down", "the supervisor does not run (start it: muhurat up)")
+
+
+def test_a_supervisor_that_does_not_answer_is_a_problem(desk: MadeDesk) -> None:
+    desk.say("supervisor", ago_s=60, services=desk.rows)
+    word, why = verdict(desk.look())
+    assert word == "degraded"
+    assert why.startswith("the supervisor is not answering")
+
+
+@pytest.mark.parametrize(
+    ("feed", "what"),
+    [
+        ({"state": "refused"}, "sensex_desk is refused"),
+        ({"state": "disconnected"}, "sensex_desk is disconnected"),
+        ({"last_data_ns": at("09:30:00")}, "no data on sensex_desk for 1 m 0 s"),
+        (
+            {"disk_error": "full", "buffered_records": 412},
+            "the disk refuses: 412 records of sensex_desk wait in memory",
+        ),
+        ({"dropped_records": 1200}, "1,200 records of sensex_desk were dropped"),
+        ({"problem": "no universe file"}, "sensex_desk: no universe file"),
+    ],
+)
+def test_what_is_wrong_with_a_feed_is_said(desk: MadeDesk, feed: dict[str, object], what: str) -> None:
+    desk.record(**feed)
+    shot = desk.look()
+    assert verdict(shot)[0] == "degraded"
+    assert [problem.what for problem in problems(shot)] == [what]
+
+
+def test_a_feed_need_not_be_connected_after_the_close(tmp_path: Path, desk: MadeDesk) -> None:
+    desk.clock.at_ns = at("15:41")
+    desk.run(state="disconnected", last_data_ns=at("15:30"))
+    assert problems(desk.look()) == []
+
+
+def test_a_refused_connection_is_a_problem_before_the_open(desk: MadeDesk) -> None:
+    desk.clock.at_ns = at("09:07")
+    desk.run(state="refused", last_data_ns=0)
+    assert [problem.what for problem in problems(desk.look())] == ["sensex_desk is refused"]
+
+
+def test_damaged_files_are_said(desk: MadeDesk) -> None:
+    desk.decide([{"no": "kind"}])
+    desk.say("decode", feed=FEED, damaged=2)
+    found = [problem.what for problem in problems(desk.look())]
+    assert found == [
+        "1 line of today's decisions cannot be read",
+        "the journal of sensex_desk is damaged in 2 places",
+    ]
+
+
+def test_the_worst_comes_first(desk: MadeDesk) -> None:
+    desk.record(state="refused", disk_error="full")
+    desk.put("trader", "fatal", "exit code 2")
+    found = problems(desk.look())
+    assert [problem.down for problem in found] == [True, False, False]
