@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from muhurat.calendars.calendar import calendar_for
 from muhurat.capture.journal import HourPaths, hours_of, read_entries
 from muhurat.capture.journal.format import Record
 from muhurat.capture.universe import load_universe, universe_path
-from muhurat.calendars.calendar import calendar_for
 from muhurat.clock import ist
 from muhurat.trading.bars import BarBuilder
 from muhurat.venues.kite.decode import decode_message
@@ -99,4 +99,5 @@ def test_prices_that_no_market_made_are_marked_wherever_they_appear(day: Day) ->
     rows = {row["symbol"]: row for row in map(json.loads, told.splitlines())}
     assert all(not rows[symbol]["some"] for symbol in REAL)
     assert all(row["made_up"] for symbol, row in rows.items() if symbol not in REAL)
-    assert day.report["modelled"] is False
+    assert day.report["modelled"] is True
+    assert not any(trade["modelled"] for trade in day.report["trades"]), "80500 PE is real"

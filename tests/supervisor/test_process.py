@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from muhurat.errors import MuhuratError
@@ -187,7 +188,9 @@ def test_a_stale_pid_file_is_gone_before_the_next_process_lives(tmp_path: Path, 
     process.close()
 
 
-def test_everything_of_a_service_is_signalled_whatever_it_let_go_of(tmp_path: Path, launcher: Launcher) -> None:
+def test_everything_of_a_service_is_signalled_whatever_it_let_go_of(
+    tmp_path: Path, launcher: Launcher, request: pytest.FixtureRequest
+) -> None:
     left = "signal.signal(15, signal.SIG_IGN); print(os.getpid(), flush=True); signal.pause()"
     child = f"[sys.executable, '-c', 'import os, signal; {left}']"
     family = (
@@ -200,6 +203,7 @@ def test_everything_of_a_service_is_signalled_whatever_it_let_go_of(tmp_path: Pa
     output = tmp_path / "svc_output.log"
     wait(lambda: len(output.read_text().split()) == 3, "three children")
     children = [int(word) for word in output.read_text().split()]
+    request.addfinalizer(lambda: [psutil.Process(pid).kill() for pid in children if alive(pid)])
     os.kill(process.pid, signal.SIGKILL)
     ended(process)
     launcher.signal("svc", process, signal.SIGTERM)

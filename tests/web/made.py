@@ -1,4 +1,4 @@
-"""A desk's folder made up for tests of the page: what its processes would have written. Decisions are the engine's own."""
+"""A desk's folder made up for tests of the page: what its processes would have written, decisions by the engine."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _session_facts(desk: Desk, clock: Clock, settings: Sequence[str]) -> Session
 
 
 def _within(session: Session, parameters: Parameters) -> Parameters:
-    """A session that closes before the square-off time, as a Muhurat session may, is left ten minutes before its close."""
+    """A session that closes before the square-off time, as a Muhurat session may, is left ten minutes before that."""
     latest = ist(session.close_ns - _SQUARE_OFF_BEFORE_CLOSE_NS).time()
     return replace(parameters, square_off_time=min(parameters.square_off_time, latest))
 

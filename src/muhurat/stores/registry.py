@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from muhurat.clock import Clock
 from muhurat.errors import StoreError
-from muhurat.stores.base import TickStore
+
+if TYPE_CHECKING:
+    from muhurat.stores.base import TickStore
 
 TICK_STORES: Final[Mapping[str, str]] = {
     "parquet": "muhurat.stores.parquet",
@@ -28,7 +30,7 @@ def open_tick_store(url: str, *, base: Path, clock: Clock, universe: Path) -> Ti
     if scheme not in TICK_STORES:
         raise StoreError(f"no tick store for {scheme or url!r}; known: {', '.join(TICK_STORES)}")
     module = import_module(TICK_STORES[scheme])
-    return cast(TickStore, module.open_tick_store(url, base=base, clock=clock, universe=universe))
+    return cast("TickStore", module.open_tick_store(url, base=base, clock=clock, universe=universe))
 
 
 def path_of(url: str, base: Path) -> Path:

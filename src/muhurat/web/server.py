@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any, Final
 
@@ -19,6 +23,7 @@ from muhurat.web.snapshot import Place, Snapshot, take
 from muhurat.web.verdict import verdict
 
 _FRESH_S: Final = 0.5
+_GOODBYE_S: Final = 3
 
 
 class Desk:
@@ -98,7 +103,7 @@ def build(place: Place, clock: Clock) -> FastAPI:
 async def serve(place: Place, clock: Clock, heartbeat: Heartbeat, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; raises `MuhuratError` when the port is taken."""
     listening = _listen(host, port)
-    config = uvicorn.Config(build(place, clock), log_config=None, access_log=False)
+    config = uvicorn.Config(build(place, clock), log_config=None, access_log=False, timeout_graceful_shutdown=_GOODBYE_S)
     await _Watched(config, heartbeat, f"http://{host}:{port}").serve(sockets=[listening])
 
 
@@ -119,6 +124,19 @@ class _Watched(uvicorn.Server):
         super().__init__(config)
         self._heartbeat = heartbeat
         self._address = address
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end the service in good order, with exit code 0; uvicorn would raise them once more."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGTERM, signal.SIGINT)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
 
     async def on_tick(self, counter: int) -> bool:
         if counter == 1:

@@ -45,7 +45,7 @@ class _Page:
         with ui.element("header").classes("head"):
             self._head.place()
             self._notice.place()
-        with ui.element("main").classes("grid"):
+        with ui.element("div").classes("grid"):
             self._panel("w12", timeline)
             with ui.element("section").classes("panel w8 chart"):
                 self._part(trading.index_heading)

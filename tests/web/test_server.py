@@ -1,0 +1,228 @@
+"""The service's answers, its page in a real browser, and a port that is taken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage
+from muhurat.errors import MuhuratError
+from muhurat.web import server
+from tests.conftest import missing
+from tests.web.made import FEED, MadeDesk, at, lines
+
+_WITHIN_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def looked_at() -> list[MadeDesk]:
+    """The desk that the one application of this process shows; NiceGUI allows a process no more than one."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def application(looked_at: list[MadeDesk], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    made = MadeDesk(tmp_path_factory.mktemp("first"))
+
+    class Shown(server.Desk):
+        def look(self) -> Any:
+            return looked_at[-1].look()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "Desk", Shown)
+        return server.build(made.place, made.clock)
+
+
+@pytest.fixture
+def get(application: Any, looked_at: list[MadeDesk], desk: MadeDesk) -> Callable[[str], Any]:
+    looked_at.append(desk)
+
+    async def answer(path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+            return await client.get(path)
+
+    return answer
+
+
+async def test_health_is_200_while_the_desk_is_well(get: Callable[[str], Any]) -> None:
+    answer = await get("/health")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "why": "4 services as they should be",
+        "time": "2026-11-19T09:31:00+05:30",
+        "session": "F&O open · closes in 6 h 9 m",
+        "services": {"web": "running", "recorder": "running", "decode": "running", "trader": "running"},
+    }
+
+
+async def test_health_is_200_when_the_desk_is_degraded(get: Callable[[str], Any], desk: MadeDesk) -> None:
+    desk.record(state="refused")
+    answer = await get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert "sensex_desk is refused" in answer.json()["why"]
+
+
+async def test_health_is_503_when_the_desk_is_down(get: Callable[[str], Any], desk: MadeDesk) -> None:
+    desk.put("recorder", "fatal", "exit code 2")
+    answer = await get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (503, "down")
+
+
+async def test_status_is_what_the_command_prints(get: Callable[[str], Any], desk: MadeDesk) -> None:
+    desk.alert("09:20", "look")
+    answer = (await get("/api/v1/status")).json()
+    assert [row["name"] for row in answer["services"]] == ["web", "recorder", "decode", "trader"]
+    assert answer["feeds"][FEED]["packets"] == 1000
+    assert [alert["what"] for alert in answer["alerts"]] == ["look"]
+
+
+async def test_trading_tells_the_day_so_far(get: Callable[[str], Any], desk: MadeDesk) -> None:
+    desk.decide(lines())
+    answer = (await get("/api/v1/trading")).json()
+    assert answer["state"] == "ACTIVE"
+    assert answer["realised"] == -469.04
+    assert [trade["reason"] for trade in answer["trades"]] == ["premium_stop"]
+    assert [line["reason"] for line in answer["refused"]] == ["option_data"]
+    assert answer["trader"]["position"] is None
+
+
+def test_a_desk_is_read_twice_a_second_at_most_and_a_new_day_begins_anew(desk: MadeDesk) -> None:
+    desk.decide(lines())
+    seen = server.Desk(desk.place, desk.clock)
+    assert len(seen.look().decisions.trades) == 1
+    desk.clock.at_ns += 86_400 * 10**9
+    assert len(seen.look().decisions.trades) == 1, "half a second has not passed"
+    desk.clock.ago_s = -1
+    assert seen.look().decisions.trades == []
+
+
+async def test_a_taken_port_is_an_error_that_says_so(desk: MadeDesk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(MuhuratError, match=f"the page cannot listen on 127.0.0.1:{port}: Address already in use"):
+            await server.serve(desk.place, desk.clock, None, "127.0.0.1", port)  # type: ignore[arg-type]
+
+
+@contextmanager
+def serving(desk: MadeDesk) -> Iterator[str]:
+    """The real process on a free port; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    file = desk.folder / "desk.yaml"
+    file.write_text(
+        f"desk: {{name: made}}\nvenues: {{kite: }}\nfeeds: {{{FEED}: {{venue: kite, universe: sensex_atm}}}}\n"
+        f'trading: {{mode: test}}\nweb: {{listen: "127.0.0.1:{port}"}}\n'
+    )
+    clock_page = desk.place.run_dir / "clock"
+    ClockPage.create(clock_page, desk.clock.at_ns)
+    with (desk.folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "muhurat", "web", "--desk", str(file)],
+            env={**os.environ, ENVIRONMENT_VARIABLE: str(clock_page)},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_answered(address, process, desk.folder / "output")
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(_WITHIN_S)
+    assert code == 0, (desk.folder / "output").read_text()
+
+
+def _wait_until_answered(address: str, process: subprocess.Popen[bytes], output: Path) -> None:
+    limit = time.monotonic() + _WITHIN_S
+    while time.monotonic() < limit:
+        assert process.poll() is None, output.read_text()
+        try:
+            httpx.get(f"{address}/api/v1/status")
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("the page did not come up")
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """The system's Chromium, without anything it would do of its own accord."""
+    from playwright.sync_api import sync_playwright
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        missing("chromium")
+    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
+    still = ("--disable-background-networking", "--disable-component-update")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=[*quiet, *still])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.slow
+@pytest.mark.servers
+def test_the_page_in_a_real_browser_follows_the_desk(desk: MadeDesk, browser: Any) -> None:
+    said = lines()
+    first_fill = next(index for index, line in enumerate(said) if line["kind"] == "fill")
+    desk.decide(said[:first_fill])
+    with serving(desk) as address:
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="dark")
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        head, main = page.locator("header"), page.locator(".grid")
+        main.get_by_text("enter", exact=True).wait_for()
+        assert "09:31:00" in head.inner_text()
+        assert "all right" in head.inner_text()
+        assert "No trade has been closed today." in main.inner_text()
+        for service in ("web", "recorder", "decode", "trader"):
+            assert service in main.inner_text()
+        assert page.locator(".candles canvas").count() == 1
+
+        desk.decide(said[first_fill:])
+        main.get_by_text("−₹469.04").wait_for()
+        head.get_by_text("−₹469.04").wait_for()
+        assert "premium stop" in main.inner_text()
+
+        desk.put("trader", "fatal", "exit code 2")
+        head.get_by_text("trader given up: exit code 2").wait_for()
+        assert complaints == []
+
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 844})
+            beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert beyond == 0, f"the page is wider than a window of {width}"
+        assert head.locator(".facts").bounding_box()["height"] < 120
+
+
+@pytest.mark.slow
+@pytest.mark.servers
+def test_a_page_that_cannot_read_its_desk_says_so_and_recovers(desk: MadeDesk, browser: Any) -> None:
+    with serving(desk) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_text("all right").wait_for()
+        word = desk.place.run_dir / "trader.status.json"
+        whole = word.read_bytes()
+        word.write_bytes(whole[:20])
+        page.get_by_text("this page cannot read the desk").wait_for()
+        word.write_bytes(whole)
+        page.get_by_text("this page cannot read the desk").wait_for(state="detached")
+        assert at("09:31") == desk.clock.at_ns
