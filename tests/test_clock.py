@@ -104,7 +104,7 @@ def test_instants_survive_the_way_to_the_surface_and_back(microseconds: int) -> 
 
 def test_time_waits_at_the_earliest_instant_that_somebody_appointed(tmp_path: Path) -> None:
     clock = SimulatedClock(ClockPage.create(tmp_path / "clock", 0))
-    assert clock.page.appointment_ns() is None
+    assert clock.page.appointment_ns(10 * NS_PER_S) is None
     clock.appoint(5 * NS_PER_S)
     script = "import sys; from pathlib import Path; from muhurat.clock import ClockPage; "
     script += "ClockPage(Path(sys.argv[1])).appoint(3); print(flush=True); sys.stdin.read()"
@@ -112,9 +112,10 @@ def test_time_waits_at_the_earliest_instant_that_somebody_appointed(tmp_path: Pa
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        assert clock.page.appointment_ns() == 3
-    assert clock.page.appointment_ns() == 5 * NS_PER_S, "who died has no appointments"
+        assert clock.page.appointment_ns(10 * NS_PER_S) == 3
+    assert clock.page.appointment_ns(10 * NS_PER_S) == 5 * NS_PER_S, "who died has no appointments"
     clock.appoint(6 * NS_PER_S)
-    assert clock.page.appointment_ns() == 6 * NS_PER_S
+    assert clock.page.appointment_ns(10 * NS_PER_S) == 6 * NS_PER_S
+    assert clock.page.appointment_ns(6 * NS_PER_S - 1) is None
     clock.appoint(None)
-    assert clock.page.appointment_ns() is None
+    assert clock.page.appointment_ns(10 * NS_PER_S) is None

@@ -214,14 +214,15 @@ class ClockPage:
         kept = (instant_ns, os.getpid(), 0) if instant_ns is not None else (0, 0, 0)
         _APPOINTMENT.pack_into(self._map, chosen, *kept)
 
-    def appointment_ns(self) -> int | None:
-        """The earliest instant that a living process has appointed; None without any."""
-        earliest: int | None = None
+    def appointment_ns(self, limit_ns: int) -> int | None:
+        """The earliest instant up to `limit_ns` that a living process has appointed; None without any."""
         table = self._map[_APPOINTMENTS_AT : _APPOINTMENTS_AT + _SLOTS * _APPOINTMENT.size]
-        for instant_ns, pid, _ in _APPOINTMENT.iter_unpack(table):
-            if pid and (earliest is None or instant_ns < earliest) and _alive(pid):
-                earliest = instant_ns
-        return earliest
+        found = (kept for kept in _APPOINTMENT.iter_unpack(table) if kept[1] and kept[0] <= limit_ns)
+        return min((instant_ns for instant_ns, pid, _ in found if _alive(pid)), default=None)
+
+    def conducted(self) -> bool:
+        """Whether the process that moves this page's time still lives."""
+        return _alive(self.conductor_pid)
 
     def _holders(self) -> tuple[int, ...]:
         return struct.unpack_from(f"<{_SLOTS}I", self._map, _HOLDERS_AT)
@@ -293,12 +294,11 @@ def to_ns(moment: datetime) -> int:
 
 
 def _alive(pid: int) -> bool:
+    """Whether a process lives; one that was killed and not yet reaped does not."""
     if pid == 0:
         return False
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
         return False
-    except PermissionError:
-        return True
-    return True
+    return stat[stat.rindex(b")") + 2 :][:1] not in (b"Z", b"X")

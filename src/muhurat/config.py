@@ -79,10 +79,13 @@ def _edge(value: str) -> str:
 
 
 class DeskSection(Section):
+    """The desk itself. `clock` is a rehearsal's clock page, which counts as long as its conductor lives."""
+
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
     data_dir: Path = Path("data")
     logs_dir: Path = Path("logs")
     run_dir: Path = Path("run")
+    clock: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

@@ -56,9 +56,18 @@ class Heartbeat:
             "detail": detail,
             "gauges": gauges,
         }
+        self._write(msgspec.json.encode(document))
+
+    def _write(self, document: bytes) -> None:
+        """Replace the file; on a full disk, overwrite it where it is, so that we do not look dead."""
         fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(document))
-        fresh.replace(self._path)
+        try:
+            fresh.write_bytes(document)
+            fresh.replace(self._path)
+        except OSError:
+            with self._path.open("r+b") as file:
+                file.write(document)
+                file.truncate()
 
 
 def read_heartbeats(run_dir: Path) -> dict[str, dict[str, Any]]:
@@ -67,6 +76,6 @@ def read_heartbeats(run_dir: Path) -> dict[str, dict[str, Any]]:
     for path in sorted(run_dir.glob(f"*{_SUFFIX}")):
         try:
             spoken[path.name.removesuffix(_SUFFIX)] = msgspec.json.decode(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, msgspec.DecodeError):  # just going, or half written on a full disk
             continue
     return spoken

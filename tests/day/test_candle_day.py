@@ -14,6 +14,7 @@ from muhurat.capture.journal import HourPaths, hours_of, read_entries
 from muhurat.capture.journal.format import Record
 from muhurat.capture.universe import load_universe, universe_path
 from muhurat.clock import ist
+from muhurat.model.bar import Bar
 from muhurat.trading.bars import BarBuilder
 from muhurat.venues.kite.decode import decode_message
 from tests.day.conftest import Day, muhurat, run_demo
@@ -54,16 +55,18 @@ def test_bars_rebuilt_from_the_captured_bytes_equal_the_source_candles(day: Day,
     assert session is not None
     builder = BarBuilder({token: symbol}, session.windows)
     directory = day.folder / "data" / "raw_ticks" / FEED
-    rebuilt: dict[str, tuple[float, ...]] = {}
+    bars: list[Bar] = []
     for hour in hours_of(directory, FEED):
         for record in read_entries(HourPaths(directory, FEED, hour)):
             if isinstance(record, Record):
+                while builder.due_ns <= record.ts_recv_ns:
+                    bars += builder.close()
                 for group in decode_message(record.payload).groups:
                     builder.add(group, record.ts_recv_ns)
-                while builder.due_ns <= record.ts_recv_ns:
-                    for bar in builder.close():
-                        values = (bar.open, bar.high, bar.low, bar.close, float(bar.volume))
-                        rebuilt[ist(bar.start_ns).isoformat()] = values
+    bars += builder.close()  # nothing is sent after the close, so no record ends the last bar
+    rebuilt = {
+        ist(bar.start_ns).isoformat(): (bar.open, bar.high, bar.low, bar.close, float(bar.volume)) for bar in bars
+    }
     expected = candles_of(samples, symbol)
     assert len(expected) == 125
     assert rebuilt == expected

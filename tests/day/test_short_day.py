@@ -17,6 +17,7 @@ import pytest
 from tests.day.conftest import MUHURAT_SESSION, Day, muhurat, run_demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+SERVICES = {"web", "universe", "recorder", "decode", "trader"}
 SHORT = ("--date", MUHURAT_SESSION, "--speed", "300", "--seed", "5")
 
 
@@ -38,7 +39,7 @@ def test_the_report_says_what_others_build_on(day: Day) -> None:
     wanted = {"ok", "date", "speed", "duration_s", "feeds", "bars", "trades", "charges", "pnl", "jobs", "services"}
     assert wanted <= day.report.keys()
     assert day.report["date"] == MUHURAT_SESSION
-    assert {row["name"] for row in day.report["services"]} == {"web", "recorder", "decode", "trader"}
+    assert {row["name"] for row in day.report["services"]} == SERVICES
     assert (day.folder / "data" / "reports" / f"{MUHURAT_SESSION}.html").exists()
 
 
@@ -56,7 +57,7 @@ def test_the_recorded_inputs_played_again_give_the_same_decisions(day: Day) -> N
 def test_the_desk_that_is_left_serves_the_other_commands(day: Day) -> None:
     desk = str(day.folder / "desk.yaml")
     status = json.loads(muhurat("status", "--desk", desk, "--json").stdout)
-    assert {row["name"] for row in status["services"]} == {"web", "recorder", "decode", "trader"}
+    assert {row["name"] for row in status["services"]} == SERVICES
     sql = "SELECT count(*) AS n FROM ticks_full"
     (row,) = [json.loads(line) for line in muhurat("ticks", "sql", sql, "--desk", desk, "--json").stdout.splitlines()]
     assert row["n"] == day.report["feeds"]["sensex_desk"]["rows"]
@@ -71,50 +72,40 @@ def test_nothing_is_left_running(day: Day) -> None:
     assert left == []
 
 
-def test_a_killed_recorder_comes_back_loses_nothing_it_had_and_tells_of_the_gap(tmp_path: Path) -> None:
+def test_kill_the_supervisor_then_the_recorder_and_nothing_that_was_recorded_is_lost(tmp_path: Path) -> None:
     folder = tmp_path / "desk"
     demo = _started(folder)
-    try:
-        killed = _wait_for_packets(folder, 2000)
-        os.kill(killed, signal.SIGKILL)
-        assert demo.wait(200) == 1, "a day with a gap is not sound"
-    finally:
-        demo.kill()
-    report = json.loads(folder.with_suffix(".json").read_text())
-    feed = report["feeds"]["sensex_desk"]
-    assert feed["gaps"] >= 1
-    assert feed["received"] == feed["rows"]
-    assert {row["name"]: row["restarts"] for row in report["services"]}["recorder"] == 1
-    verified = muhurat("journal", "verify", str(folder / "data" / "raw_ticks" / "sensex_desk"), "--json")
-    document = json.loads(verified.stdout)
-    assert (verified.returncode, document["torn_bytes"], document["damaged"]) == (0, 0, [])
-    assert document["gaps"]
-
-
-def test_services_outlive_a_killed_supervisor_and_the_next_one_takes_them_over(tmp_path: Path) -> None:
-    folder = tmp_path / "desk"
-    demo = _started(folder, "--keep")
     up: subprocess.Popen[bytes] | None = None
     try:
         _wait_for_packets(folder, 500)
         before = _pids(folder)
-        supervisor = json.loads((folder / "run" / "supervisor.status.json").read_text())["pid"]
-        os.kill(supervisor, signal.SIGKILL)
+        os.kill(_supervisor_pid(folder), signal.SIGKILL)
         assert all(psutil.pid_exists(pid) for pid in before.values())
-        environment = {**os.environ, "MUHURAT_CLOCK": str(folder / "run" / "clock")}
-        up = subprocess.Popen(
-            [sys.executable, "-m", "muhurat", "up", "--desk", str(folder / "desk.yaml")], env=environment
-        )
+        up = subprocess.Popen([sys.executable, "-m", "muhurat", "up", "--desk", str(folder / "desk.yaml")])
         end = time.monotonic() + 10
         while _supervisor_pid(folder) != up.pid or not _settled(folder, before):
             assert time.monotonic() < end, f"{_pids(folder)} instead of {before} after 10 s"
-            time.sleep(0.1)
+            time.sleep(0.05)
+        recorder = _wait_for_packets(folder, 2000)
+        assert recorder == before["recorder"]
+        os.kill(recorder, signal.SIGKILL)
+        assert demo.wait(200) == 1, "a day with a gap is not sound"
     finally:
         if up is not None:
             up.terminate()
             up.wait(60)
         demo.terminate()
         demo.wait(60)
+    report = json.loads(folder.with_suffix(".json").read_text())
+    feed = report["feeds"]["sensex_desk"]
+    assert feed["gaps"] >= 1
+    assert feed["received"] == feed["rows"]
+    assert feed["gap_list"][-1]["reason"] == "the recorder was down"
+    assert {row["name"]: row["restarts"] for row in report["services"]}["recorder"] == 1
+    verified = muhurat("journal", "verify", str(folder / "data" / "raw_ticks" / "sensex_desk"), "--json")
+    document = json.loads(verified.stdout)
+    assert (verified.returncode, document["torn_bytes"], document["damaged"]) == (0, 0, [])
+    assert document["gaps"]
 
 
 def _lasting(report: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whatever happens to a service, in whatever order: it steps by the table only, and holds time only to start."""
+"""Whatever happens to a service, in whatever order: it steps by the table only, and holds time to start or end its hours."""
 
 from __future__ import annotations
 
@@ -174,8 +174,9 @@ class Lives(RuleBasedStateMachine):
         ] == []
 
     @invariant()
-    def time_is_held_to_start_and_only_then(self) -> None:
-        assert self.clock.holds == (self.service.state is State.STARTING)
+    def time_is_held_to_start_and_to_end_the_hours_and_only_then(self) -> None:
+        ending = self.service.state is State.STOPPING and self.service.detail == "its hours are over"
+        assert self.clock.holds == (self.service.state is State.STARTING or ending)
 
     @invariant()
     def at_rest_nothing_of_it_lives(self) -> None:

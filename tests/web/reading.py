@@ -12,6 +12,7 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
+        self.titles: list[str] = []
         self.names: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
         self._open: list[str] = []
@@ -31,7 +32,10 @@ class _Reader(HTMLParser):
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] not in ("style", "title"):
+        where = self._open[-1] if self._open else ""
+        if where == "title":
+            self.titles.append(data)
+        elif where and where != "style":
             self.texts.append(data)
 
     def finish(self) -> None:
@@ -52,8 +56,13 @@ def text(html: str) -> str:
     return " ".join(" ".join(read(html).texts).split())
 
 
+def explanations(html: str) -> str:
+    """What the parts of a picture tell when they are pointed at."""
+    return " | ".join(read(html).titles)
+
+
 def harmless(html: str) -> bool:
     """Whether a text with markup in it stayed a text: no script, no handler of events."""
     reader = read(html)
     handlers = [name for name, _ in reader.attributes if name.startswith("on")]
-    return "script" not in reader.names and not handlers
+    return "<script" not in html and "script" not in reader.names and not handlers

@@ -21,7 +21,7 @@ from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage
 from muhurat.errors import MuhuratError
 from muhurat.web import server
 from tests.conftest import missing
-from tests.web.made import FEED, MadeDesk, at, lines
+from tests.web.made import BARS, FEED, MadeDesk, lines
 
 _WITHIN_S = 30.0
 
@@ -175,35 +175,55 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+def drawn(page: Any) -> tuple[str, int, int]:
+    """What the chart really shows: the word in its middle, how many candles, how many entries."""
+    word, candles, bought = page.evaluate(
+        """() => {
+            const element = document.querySelector(".candles");
+            const { graphic, series } = getElement(Number(element.id.slice(1))).chart.getOption();
+            const real = series[0].data.filter((each) => each !== "-");
+            return [graphic[0].elements[0].style.text, real.length, series[3].data.length];
+        }"""
+    )
+    return word, candles, bought
+
+
 @pytest.mark.slow
 @pytest.mark.servers
 def test_the_page_in_a_real_browser_follows_the_desk(desk: MadeDesk, browser: Any) -> None:
     said = lines()
     first_fill = next(index for index, line in enumerate(said) if line["kind"] == "fill")
-    desk.decide(said[:first_fill])
     with serving(desk) as address:
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="dark")
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         head, main = page.locator("header"), page.locator(".grid")
+        main.get_by_text("No bar has closed yet.").wait_for()
+        assert drawn(page) == ("No bar has closed yet.", 0, 0)
+
+        desk.decide(said[:first_fill])
         main.get_by_text("enter", exact=True).wait_for()
+        assert drawn(page) == ("", 2, 0)
         assert "09:31:00" in head.inner_text()
         assert "all right" in head.inner_text()
         assert "No trade has been closed today." in main.inner_text()
         for service in ("web", "recorder", "decode", "trader"):
             assert service in main.inner_text()
-        assert page.locator(".candles canvas").count() == 1
 
         desk.decide(said[first_fill:])
         main.get_by_text("−₹469.04").wait_for()
         head.get_by_text("−₹469.04").wait_for()
         assert "premium stop" in main.inner_text()
+        assert drawn(page) == ("", BARS, 1)
 
         desk.put("trader", "fatal", "exit code 2")
         head.get_by_text("trader given up: exit code 2").wait_for()
         assert complaints == []
+        assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 844})
@@ -219,10 +239,9 @@ def test_a_page_that_cannot_read_its_desk_says_so_and_recovers(desk: MadeDesk, b
         page = browser.new_page()
         page.goto(address)
         page.get_by_text("all right").wait_for()
-        word = desk.place.run_dir / "trader.status.json"
-        whole = word.read_bytes()
-        word.write_bytes(whole[:20])
+        live = desk.place.run_dir / "live.json"
+        live.write_text('{"SENSEX')
         page.get_by_text("this page cannot read the desk").wait_for()
-        word.write_bytes(whole)
+        assert "trading ACTIVE" in page.locator("header").inner_text(), "what was known is still there"
+        live.unlink()
         page.get_by_text("this page cannot read the desk").wait_for(state="detached")
-        assert at("09:31") == desk.clock.at_ns

@@ -5,6 +5,7 @@ Importing it is cheap; heavy libraries are imported by the function that needs t
 
 from muhurat.app.desk import (
     calendar_of,
+    clock_of,
     kite,
     kite_rest,
     open_desk,
@@ -20,6 +21,7 @@ from muhurat.app.trader import run_trader
 
 __all__ = [
     "calendar_of",
+    "clock_of",
     "day_report",
     "kite",
     "kite_rest",

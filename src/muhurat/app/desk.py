@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from muhurat.clock import Clock, clock_from_environment
+from muhurat.clock import ENVIRONMENT_VARIABLE, Clock, ClockPage, SimulatedClock, clock_from_environment
 from muhurat.config import Desk, KiteSection, Known, load_desk
 from muhurat.errors import UsageError
 from muhurat.log import configure, register_secret
@@ -93,12 +94,22 @@ def save_token(desk: Desk, session: dict[str, str]) -> None:
     for name in ("access_token", "api_secret"):
         register_secret(session[name])
     token = KiteToken(session["api_key"], session["access_token"], session["api_secret"], session["user_id"])
-    token_file(desk).write(token, clock_from_environment())
+    token_file(desk).write(token, clock_of(desk))
+
+
+def clock_of(desk: Desk) -> Clock:
+    """The clock that the environment names, else that of the rehearsal this desk is in, else the machine's."""
+    page = desk.path(desk.desk.clock) if desk.desk.clock else None
+    if ENVIRONMENT_VARIABLE not in os.environ and page is not None and page.exists():
+        rehearsal = ClockPage(page)
+        if rehearsal.conducted():
+            return SimulatedClock(rehearsal)
+    return clock_from_environment()
 
 
 def start(service: str, desk: Desk) -> Clock:
     """A service's clock, with its log set up on it."""
-    clock = clock_from_environment()
+    clock = clock_of(desk)
     configure(service, desk.logs_dir, clock=clock, level=desk.desk.log_level)
     return clock
 

@@ -9,8 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from muhurat.app.desk import place_of, start, tick_store
-from muhurat.clock import clock_from_environment
+from muhurat.app.desk import clock_of, place_of, start, tick_store
 from muhurat.config import Desk
 from muhurat.heartbeat import Heartbeat
 
@@ -30,7 +29,7 @@ def day_report(desk: Desk, day: date) -> dict[str, Any]:
     from muhurat.web.decisions import Decisions
     from muhurat.web.snapshot import take
 
-    clock, place = clock_from_environment(), place_of(desk)
+    clock, place = clock_of(desk), place_of(desk)
     shot = take(place, clock, Decisions(place.decisions_path(day)))
     with tick_store(desk, clock) as store:
         return collect(place, shot, tuple(desk.feeds), store, day)

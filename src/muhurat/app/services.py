@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,9 @@ from muhurat.config import Desk
 if TYPE_CHECKING:
     from muhurat.supervisor.spec import ServiceSpec, Window
     from muhurat.supervisor.supervisor import Supervisor
+
+SETTINGS_VARIABLE: Final = "MUHURAT_SETTINGS"
+"""In a service's environment: which settings it was started with."""
 
 _UNIVERSE_LEADS_S: Final = 1200
 _DECODE_LINGERS_S: Final = 120
@@ -40,16 +44,18 @@ def services(desk: Desk) -> list[ServiceSpec]:
     from muhurat.supervisor.spec import SessionWindow
 
     calendar = calendar_of(desk)
-    found = [_service(desk, "web", ("web",), None)]
+    found = [_service(desk, "web", ("web",), None, stays=True)]
     if desk.feeds:
         starts = tuple(feed.start for feed in desk.feeds.values())
         stops = tuple(feed.stop for feed in desk.feeds.values())
         recording = SessionWindow(calendar, starts, stops)
         found.append(_service(desk, "universe", ("capture", "universe"), replace(recording, lead_s=_UNIVERSE_LEADS_S)))
-        found.append(_service(desk, "recorder", ("capture", "run"), recording))
+        found.append(_service(desk, "recorder", ("capture", "run"), recording, stays=True))
     for name, feed in desk.feeds.items():
         decoding = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_DECODE_LINGERS_S)
-        found.append(_service(desk, decode_service_name(desk, name), ("capture", "decode", "--feed", name), decoding))
+        found.append(
+            _service(desk, decode_service_name(desk, name), ("capture", "decode", "--feed", name), decoding, stays=True)
+        )
     if desk.trading is not None and desk.trading.mode != "debug":
         feed = desk.feeds[desk.trading.feed]
         trading = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_TRADER_LINGERS_S)
@@ -57,7 +63,9 @@ def services(desk: Desk) -> list[ServiceSpec]:
     return found
 
 
-def _service(desk: Desk, name: str, verb: tuple[str, ...], window: Window | None) -> ServiceSpec:
+def _service(
+    desk: Desk, name: str, verb: tuple[str, ...], window: Window | None, *, stays: bool = False
+) -> ServiceSpec:
     from muhurat.supervisor.spec import Patience, ServiceSpec
 
     chosen = desk.supervisor
@@ -66,6 +74,8 @@ def _service(desk: Desk, name: str, verb: tuple[str, ...], window: Window | None
         name=name,
         command=(sys.executable, "-m", "muhurat", *verb, "--desk", str(desk.source), *overlays),
         window=window,
+        environment={SETTINGS_VARIABLE: _digest(desk)},
+        stays=stays,
         patience=Patience(
             start_s=chosen.timeouts.start,
             stop_s=chosen.timeouts.process_shutdown,
@@ -77,3 +87,8 @@ def _service(desk: Desk, name: str, verb: tuple[str, ...], window: Window | None
         ),
         memory_limit_mb=chosen.health.memory_limit_mb,
     )
+
+
+def _digest(desk: Desk) -> str:
+    """Changes with any setting, so that the next supervisor does not take over a process that has the old ones."""
+    return hashlib.sha256(desk.model_dump_json().encode()).hexdigest()[:16]

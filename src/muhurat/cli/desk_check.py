@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from muhurat import app
-from muhurat.clock import Clock, clock_from_environment, ist
+from muhurat.clock import Clock, ist
 from muhurat.config import Desk
 from muhurat.errors import MuhuratError
 
@@ -37,7 +37,7 @@ class Finding:
 def check(source: Path, overlays: Sequence[Path]) -> list[Finding]:
     """Look at a desk file and at everything it names; raises `ConfigError` when the file itself is wrong."""
     desk = app.open_desk(source, overlays)
-    clock = clock_from_environment()
+    clock = app.clock_of(desk)
     findings = [Finding("desk file", "ok", f"{desk.desk.name}: {len(desk.feeds)} feeds, {_mode(desk)}")]
     if desk.unread_keys:
         told = ", ".join(desk.unread_keys)

@@ -88,9 +88,9 @@ def coverage(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, jso
 @contextmanager
 def _store(desk: Path, overlay: list[Path] | None) -> Iterator[TickStore]:
     from muhurat import app as composition
-    from muhurat.clock import clock_from_environment
 
-    with composition.tick_store(composition.open_desk(desk, overlay or []), clock_from_environment()) as store:
+    opened = composition.open_desk(desk, overlay or [])
+    with composition.tick_store(opened, composition.clock_of(opened)) as store:
         yield store
 
 

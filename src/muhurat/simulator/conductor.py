@@ -127,9 +127,9 @@ class Conductor:
         if self._bound():
             await self._stand_still()
             return
-        appointed_ns = self.page.appointment_ns()
         reach_ns = min(self._next_due(goal_ns), self._furthest(early_s))
-        self.page.now_ns = reach_ns if appointed_ns is None else min(reach_ns, appointed_ns)
+        appointed_ns = self.page.appointment_ns(reach_ns)
+        self.page.now_ns = reach_ns if appointed_ns is None else appointed_ns
         self.steps += 1
         self._fire()
 
@@ -149,8 +149,7 @@ class Conductor:
 
     def _bound(self) -> bool:
         """Whether time may not move now: paused, held, or at an instant where somebody is expected first."""
-        appointed_ns = self.page.appointment_ns()
-        return self.page.held() or self.paused or (appointed_ns is not None and appointed_ns <= self.page.now_ns)
+        return self.page.held() or self.paused or self.page.appointment_ns(self.page.now_ns) is not None
 
     async def _stand_still(self) -> None:
         while self._bound():

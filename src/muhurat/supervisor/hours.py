@@ -47,6 +47,15 @@ class Hours:
                 return edges[0]
         return None
 
+    def next_edge(self, now_ns: int) -> int | None:
+        """When the window next opens or closes, as far as today's hours tell; None when they do not."""
+        with suppress(CalendarError):
+            until_ns = self.open_until(now_ns)
+            if until_ns is None:
+                return self.opens_at(now_ns)
+            return until_ns if until_ns != FOREVER_NS else None
+        return None
+
     def _of(self, window: Window, day: date) -> tuple[int, int] | None:
         if day not in self._edges:
             found = window.edges(day)

@@ -24,6 +24,7 @@ from muhurat.supervisor.states import ALIVE, ALLOWED, State
 
 _WRONG_USE: Final = 2
 _BY_OPERATOR: Final = "stopped by the operator"
+_HOURS_OVER: Final = "its hours are over"
 _LEFTOVER_GRACE_S: Final = 5.0
 """For what an earlier supervisor left and nobody asks for: 10 s after `up` it is to be gone."""
 
@@ -59,7 +60,7 @@ class Service:
         self._hours = Hours(spec.window)
         self._retries = Retries(spec.patience, around.chance)
         self._log = get_logger("supervisor")
-        self._hold = ExitStack()  # on desk time, while STARTING
+        self._hold = ExitStack()  # on desk time, to start and to end with the hours
         self._until_ns = 0  # the end of the hours it was started in
         self._due = 0.0  # real time at which the present state has lasted long enough
         self._then: Callable[[], None] = self._wait  # what follows STOPPING
@@ -199,12 +200,12 @@ class Service:
     def _mind_the_hours(self) -> None:
         """End what has reached the close it was started for: a clock that is set back must not end anything."""
         if self._around.clock.now_ns() >= self._until_ns:
-            self._bring_to(State.WAITING, "its hours are over")
+            self._bring_to(State.WAITING, _HOURS_OVER)
 
     def _step_backoff(self) -> None:
         until_ns = self._open_until()
         if until_ns is None:
-            self._enter(State.WAITING, "its hours are over")
+            self._enter(State.WAITING, _HOURS_OVER)
         elif self._now() >= self._due:
             self.restarts += 1
             self._launch(until_ns)
@@ -304,6 +305,10 @@ class Service:
                 self._around.alerts.raise_("critical", f"{self.spec.name}: {detail}", "see `muhurat calendar show`")
             return None
 
+    def next_edge_ns(self) -> int | None:
+        """When its hours next begin or end, so that a rehearsal's time waits there for us."""
+        return self._hours.next_edge(self._around.clock.now_ns())
+
     def _outlook(self) -> str:
         opens_ns = self._hours.opens_at(self._around.clock.now_ns()) if self.state is State.WAITING else None
         return f"starts at {ist(opens_ns):%H:%M:%S}" if opens_ns is not None else ""
@@ -316,7 +321,7 @@ class Service:
         if state is not self.state and state not in ALLOWED[self.state]:
             raise AssertionError(f"{self.spec.name}: {self.state} -> {state} is no step of a service")
         self._hold.close()
-        if state is State.STARTING:
+        if state is State.STARTING or (state is State.STOPPING and detail == _HOURS_OVER):
             self._hold.enter_context(self._around.clock.hold())
         self._log.info("service", service=self.spec.name, was=self.state.value, state=state.value, detail=detail)
         self.state, self.detail = state, detail

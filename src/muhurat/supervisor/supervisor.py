@@ -123,6 +123,8 @@ class Supervisor:
         self._leftovers = [service for service in self._leftovers if not service.gone]
         self._safely(partial(self._health.look, self.services))
         self._safely(self._beat)
+        edges = [edge_ns for service in self.services if (edge_ns := service.next_edge_ns()) is not None]
+        self._clock.appoint(min(edges, default=None))
 
     def _safely(self, act: Callable[[], None]) -> None:
         """Whatever goes wrong with one service, the others need a supervisor; the next turn tries again."""
@@ -149,6 +151,7 @@ class Supervisor:
     async def _end_all(self) -> None:
         """Services are ended last first, each only after those started after it have gone."""
         limit = self._clock.monotonic() + self._shutdown_s
+        self._clock.appoint(None)
         for service in self.services:
             if service.state is State.STARTING:  # it holds desk time, and the others may need that to finish
                 self._safely(partial(service.stand_down, _GOING_DOWN))

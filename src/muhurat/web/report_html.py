@@ -25,7 +25,7 @@ h1 { font-size:24px; line-height:1.2; margin:0 0 4px; } h2 { font-size:15px; mar
   border-top:1px solid var(--line); border-bottom:1px solid var(--line); }
 .figures span { display:block; color:var(--quiet); font-size:13px; } .figures b { font-size:20px; font-weight:600; }
 .wrong { margin:14px 0 0; padding:0 0 0 12px; border-left:3px solid var(--bad); list-style:none; }
-.two { display:grid; grid-template-columns:1fr 1fr; gap:0 44px; }
+.two { display:grid; grid-template-columns:1fr 1fr; gap:0 44px; } .two > div { min-width:0; }
 svg { width:100%; height:auto; } .chart svg { min-width:640px; } svg text { fill:var(--quiet); font-size:11px; }
 .cap { display:flex; flex-wrap:wrap; justify-content:space-between; align-items:baseline; }
 .aside { color:var(--quiet); font-size:13px; }

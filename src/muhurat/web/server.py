@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from typing import Any, Final
 
 import uvicorn
@@ -32,8 +31,7 @@ class Desk:
     def __init__(self, place: Place, clock: Clock) -> None:
         self._place = place
         self._clock = clock
-        self._day: date | None = None
-        self._decisions = Decisions(place.run_dir)
+        self._decisions: Decisions | None = None
         self._seen: Snapshot | None = None
         self._seen_at = float("-inf")
 
@@ -45,20 +43,22 @@ class Desk:
         return self._seen
 
     def _take(self) -> Snapshot:
-        today = ist(self._clock.now_ns()).date()
-        if today != self._day:
-            self._day = today
-            self._decisions = Decisions(self._place.decisions_path(today))
+        path = self._place.decisions_path(ist(self._clock.now_ns()).date())
+        if self._decisions is None or self._decisions.path != path:
+            self._decisions = Decisions(path)
         return take(self._place, self._clock, self._decisions)
 
 
 def build(place: Place, clock: Clock) -> FastAPI:
-    """The application; nothing in it changes the desk."""
+    """The application; nothing in it changes the desk, and it asks nothing of any other host.
+
+    Everything that looks at the desk runs in the one event loop, one look after the other.
+    """
     desk = Desk(place, clock)
-    api = FastAPI(title="Muhurat", docs_url="/docs", redoc_url=None)
+    api = FastAPI(title="Muhurat", docs_url=None, redoc_url=None)
 
     @api.get("/health")
-    def health(response: Response) -> dict[str, Any]:
+    async def health(response: Response) -> dict[str, Any]:
         """Whether the desk is all right: 200 when it is or is degraded, 503 when it is down."""
         shot = desk.look()
         word, why = verdict(shot)
@@ -74,12 +74,12 @@ def build(place: Place, clock: Clock) -> FastAPI:
         }
 
     @api.get("/api/v1/status")
-    def status() -> dict[str, Any]:
+    async def status() -> dict[str, Any]:
         """Services, feeds and alerts, as `muhurat status --json` prints them."""
         return desk.look().status
 
     @api.get("/api/v1/trading")
-    def trading() -> dict[str, Any]:
+    async def trading() -> dict[str, Any]:
         """Today's trades, refused signals and open position; `trader` is what the trader said of itself last."""
         shot = desk.look()
         seen = shot.decisions
@@ -103,7 +103,8 @@ def build(place: Place, clock: Clock) -> FastAPI:
 async def serve(place: Place, clock: Clock, heartbeat: Heartbeat, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; raises `MuhuratError` when the port is taken."""
     listening = _listen(host, port)
-    config = uvicorn.Config(build(place, clock), log_config=None, access_log=False, timeout_graceful_shutdown=_GOODBYE_S)
+    api = build(place, clock)
+    config = uvicorn.Config(api, log_config=None, access_log=False, timeout_graceful_shutdown=_GOODBYE_S)
     await _Watched(config, heartbeat, f"http://{host}:{port}").serve(sockets=[listening])
 
 

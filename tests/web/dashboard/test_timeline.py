@@ -10,7 +10,7 @@ import pytest
 
 from muhurat.web.dashboard.timeline import timeline
 from tests.web.made import FEED, MadeDesk, at, lines
-from tests.web.reading import HOSTILE, harmless, read, text
+from tests.web.reading import HOSTILE, explanations, harmless, read, text
 
 EVE = date(2026, 11, 18)
 
@@ -88,7 +88,7 @@ def test_trades_alerts_and_gaps_are_marked_and_explained(desk: MadeDesk) -> None
     desk.alert("09:20", "look here", level="critical")
     desk.alert("09:20", "of yesterday", day=EVE)
     desk.record(gap_list=[{"from_ns": at("09:16"), "to_ns": at("09:17"), "reason": "down"}])
-    told = text(timeline(desk.look()))
+    told = explanations(timeline(desk.look()))
     assert "bought 80000 CE at ₹100.00, 09:21:00" in told
     assert "sold 80000 CE at ₹96.00, 09:27:00" in told
     assert "09:20:00 look here" in told
@@ -99,7 +99,7 @@ def test_trades_alerts_and_gaps_are_marked_and_explained(desk: MadeDesk) -> None
 def test_a_gap_of_another_day_is_not_drawn(desk: MadeDesk) -> None:
     day_ns = 86_400 * 10**9
     desk.record(gap_list=[{"from_ns": at("09:16") - day_ns, "to_ns": at("09:17") - day_ns, "reason": "old"}])
-    assert "old" not in text(timeline(desk.look()))
+    assert "old" not in explanations(timeline(desk.look()))
 
 
 def test_the_picture_of_a_quiet_second_is_that_of_the_second_before(desk: MadeDesk) -> None:

@@ -23,6 +23,7 @@ from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock, ist
 from muhurat.config import Desk
 from muhurat.errors import MuhuratError
 from muhurat.heartbeat import read_heartbeats
+from muhurat.supervisor.supervisor import supervisor_lives
 from muhurat.web.status import desk_status
 
 __all__ = ["Plan", "Rehearsal", "plan"]
@@ -30,6 +31,7 @@ __all__ = ["Plan", "Rehearsal", "plan"]
 _READY_WITHIN_S: Final = 60.0
 _END_WITHIN_S: Final = 90.0
 _LOOK_EVERY_S: Final = 0.2
+_UNSUPERVISED_S: Final = 8.0
 _RESTING: Final = frozenset({"waiting", "finished", "stopped", "fatal"})
 
 
@@ -39,6 +41,8 @@ class Rehearsal:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._started = time.monotonic()
+        self._supervisors = 0
+        self._unsupervised_since: float | None = None
 
     def run(self, *, keep: bool, report_to: Path | None) -> bool:
         """Run the day to its end and report; returns whether it was sound."""
@@ -52,11 +56,11 @@ class Rehearsal:
             write_desk(self._plan, urls)
             desk = app.open_desk(self._plan.desk_file)
             _write_token(desk, urls)
-            supervisor = stack.enter_context(_EndedWithUs(self._start_supervisor()))
-            self._wait_for_page(desk, supervisor)
+            self._start_supervisor(stack)
+            self._wait_for_page(desk, simulator)
             httpx.put(f"{urls['kite']}/_sim/clock", json={"paused": False}, timeout=10).raise_for_status()
             shown = stack.enter_context(progress(self._plan, f"http://{desk.web.listen}"))
-            self._watch(desk, clock, (simulator, supervisor), shown)
+            self._watch(desk, clock, simulator, stack, shown)
             shown.finish()
             report = self._report(desk, urls, report_to)
             if keep:
@@ -74,8 +78,9 @@ class Rehearsal:
             arguments += ["--candles", str(chosen.candles)]
         return self._spawn(arguments, "simulator")
 
-    def _start_supervisor(self) -> subprocess.Popen[bytes]:
-        return self._spawn(["up", "--desk", str(self._plan.desk_file)], "up")
+    def _start_supervisor(self, stack: ExitStack) -> None:
+        stack.enter_context(_EndedWithUs(self._spawn(["up", "--desk", str(self._plan.desk_file)], "up")))
+        self._supervisors += 1
 
     def _spawn(self, arguments: list[str], name: str) -> subprocess.Popen[bytes]:
         with (self._plan.folder / "logs" / f"{name}_output.log").open("ab") as output:
@@ -87,39 +92,58 @@ class Rehearsal:
                 start_new_session=True,
             )
 
-    def _wait_for_page(self, desk: Desk, supervisor: subprocess.Popen[bytes]) -> None:
+    def _wait_for_page(self, desk: Desk, simulator: subprocess.Popen[bytes]) -> None:
         """Time stands still until the page answers, so that nobody misses the start of the day."""
         limit = time.monotonic() + _READY_WITHIN_S
         while time.monotonic() < limit:
-            self._still_alive((supervisor,))
+            self._still_alive(simulator)
             states = {row["name"]: row["state"] for row in desk_status(desk.run_dir)["services"]}
             if states.get("web") == "running":
                 return
+            if states.get("web") == "fatal":
+                break
             time.sleep(_LOOK_EVERY_S)
         raise MuhuratError("the page did not come up", hint=f"see {self._plan.folder}/logs")
 
     def _watch(
-        self, desk: Desk, clock: SimulatedClock, processes: tuple[subprocess.Popen[bytes], ...], shown: Progress
+        self,
+        desk: Desk,
+        clock: SimulatedClock,
+        simulator: subprocess.Popen[bytes],
+        stack: ExitStack,
+        shown: Progress,
     ) -> None:
         """Until desk time has reached the end and every service of the day has ended by itself or by its window."""
-        end_ns = self._plan.end_ns
         limit: float | None = None
         while True:
-            self._still_alive(processes)
+            self._still_alive(simulator)
+            self._keep_supervised(desk, stack)
             status = desk_status(desk.run_dir)
             trader = read_heartbeats(desk.run_dir).get("trader", {}).get("gauges", {})
             shown.show(clock.now_ns(), what_happens(status, trader))
-            if clock.now_ns() >= end_ns:
+            if clock.now_ns() >= self._plan.end_ns:
                 limit = limit or time.monotonic() + _END_WITHIN_S
                 resting = all(row["state"] in _RESTING for row in status["services"] if row["name"] != "web")
                 if resting or time.monotonic() > limit:
                     return
             time.sleep(_LOOK_EVERY_S)
 
+    def _keep_supervised(self, desk: Desk, stack: ExitStack) -> None:
+        """Do what systemd does in earnest: start the next supervisor when one has died and nobody else did."""
+        if supervisor_lives(desk.run_dir):
+            self._unsupervised_since = None
+            return
+        now = time.monotonic()
+        self._unsupervised_since = now if self._unsupervised_since is None else self._unsupervised_since
+        if now - self._unsupervised_since > _UNSUPERVISED_S:
+            self._unsupervised_since = None
+            self._start_supervisor(stack)
+
     def _report(self, desk: Desk, urls: dict[str, str], report_to: Path | None) -> dict[str, Any]:
         stats = httpx.get(f"{urls['kite']}/_sim/stats", timeout=10).raise_for_status().json()
         collected = app.day_report(desk, self._plan.day)
-        report = judge(collected, stats, self._plan, feed=FEED, real_s=time.monotonic() - self._started)
+        real_s = time.monotonic() - self._started
+        report = judge(collected, stats, self._plan, feed=FEED, supervisors=self._supervisors, real_s=real_s)
         written = app.write_report(desk, report)
         if report_to is not None:
             report_to.parent.mkdir(parents=True, exist_ok=True)
@@ -127,13 +151,12 @@ class Rehearsal:
         app.print_report(report, written)
         return report
 
-    def _still_alive(self, processes: tuple[subprocess.Popen[bytes], ...]) -> None:
-        for process in processes:
-            if process.poll() is not None:
-                raise MuhuratError(
-                    f"a part of the demo ended early, with exit code {process.returncode}",
-                    hint=f"see {self._plan.folder}/logs",
-                )
+    def _still_alive(self, simulator: subprocess.Popen[bytes]) -> None:
+        if simulator.poll() is not None:
+            raise MuhuratError(
+                f"the simulator ended early, with exit code {simulator.returncode}",
+                hint=f"see {self._plan.folder}/logs/simulator_output.log",
+            )
 
 
 class _EndedWithUs:
@@ -146,6 +169,8 @@ class _EndedWithUs:
         return self._process
 
     def __exit__(self, *exc: object) -> None:
+        if self._process.poll() is not None:
+            return
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(60)

@@ -73,7 +73,7 @@ def plan(folder: Path, *, candles: Path | None, day: date | None, speed: float, 
 def write_desk(plan: Plan, urls: dict[str, str]) -> None:
     """The desk file of the rehearsal: an ordinary one, whose Kite is the simulator."""
     desk = {
-        "desk": {"name": "demo"},
+        "desk": {"name": "demo", "clock": "run/clock"},
         "calendar": {"mic": "XBOM", "segment": "FO"},
         "venues": {"kite": {"root": urls["kite"], "ticker": urls["kite_ticker"], "login": urls["kite_login"]}},
         "feeds": {FEED: {"venue": "kite", "universe": "sensex_atm", "mode": "full", "strikes": 9}},

@@ -8,7 +8,9 @@ from muhurat.cli.rehearsal.plan import Plan
 from muhurat.clock import NS_PER_S
 
 
-def judge(collected: dict[str, Any], stats: dict[str, Any], plan: Plan, *, feed: str, real_s: float) -> dict[str, Any]:
+def judge(
+    collected: dict[str, Any], stats: dict[str, Any], plan: Plan, *, feed: str, supervisors: int, real_s: float
+) -> dict[str, Any]:
     """The demo's report: the day's own, what the simulator sent, and `ok`.
 
     Everything outside `volatile` is the same for every run with one seed; `duration_s` is therefore the length of the
@@ -26,6 +28,7 @@ def judge(collected: dict[str, Any], stats: dict[str, Any], plan: Plan, *, feed:
     report["checks"].append(
         _check("no service was restarted", not any(row["restarts"] for row in report["services"]), _restarts(report))
     )
+    report["checks"].append(_check("one supervisor saw the day through", supervisors == 1, f"{supervisors} started"))
     report["speed"] = plan.speed
     report["seed"] = plan.seed
     report["duration_s"] = (plan.end_ns - plan.begin_ns) // NS_PER_S

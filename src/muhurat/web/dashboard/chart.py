@@ -48,7 +48,7 @@ def chart(decisions: Decisions, session: Session | None) -> dict[str, Any]:
             "splitLine": {"lineStyle": {"color": _GRID}},
             "axisPointer": {"label": {"precision": 2}},
         },
-        "graphic": [] if bars else [_nothing()],
+        "graphic": [_word("" if bars else "No bar has closed yet.")],
         "series": [
             _candles(shown),
             _average("EMA10", _SHORT, shown, "ema10"),
@@ -126,6 +126,7 @@ def _label(moment: str) -> str:
     return moment[11:16]
 
 
-def _nothing() -> dict[str, Any]:
-    style = {"text": "No bar has closed yet.", "fill": _WORDS, "font": f"13px {FONT}"}
-    return {"type": "text", "left": "center", "top": "middle", "style": style}
+def _word(text: str) -> dict[str, Any]:
+    """A word in the middle; emptied, not left out, because ECharts merges what it is given into what it shows."""
+    style = {"text": text, "fill": _WORDS, "font": f"13px {FONT}"}
+    return {"id": "word", "type": "text", "left": "center", "top": "middle", "style": style}
