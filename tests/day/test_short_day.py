@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from muhurat.clock import ClockPage
 from tests.day.conftest import MUHURAT_SESSION, Day, muhurat, run_demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -58,7 +59,7 @@ def test_the_desk_that_is_left_serves_the_other_commands(day: Day) -> None:
     desk = str(day.folder / "desk.yaml")
     status = json.loads(muhurat("status", "--desk", desk, "--json").stdout)
     assert {row["name"] for row in status["services"]} == SERVICES
-    sql = "SELECT count(*) AS n FROM ticks_full"
+    sql = "SELECT (SELECT count(*) FROM ticks_full) + (SELECT count(*) FROM ticks_quote) AS n"
     (row,) = [json.loads(line) for line in muhurat("ticks", "sql", sql, "--desk", desk, "--json").stdout.splitlines()]
     assert row["n"] == day.report["feeds"]["sensex_desk"]["rows"]
     verified = muhurat("journal", "verify", str(day.folder / "data" / "raw_ticks" / "sensex_desk"), "--json")
@@ -86,6 +87,7 @@ def test_kill_the_supervisor_then_the_recorder_and_nothing_that_was_recorded_is_
         while _supervisor_pid(folder) != up.pid or not _settled(folder, before):
             assert time.monotonic() < end, f"{_pids(folder)} instead of {before} after 10 s"
             time.sleep(0.05)
+        _wait_until_time_goes_on(folder)
         recorder = _wait_for_packets(folder, 2000)
         assert recorder == before["recorder"]
         os.kill(recorder, signal.SIGKILL)
@@ -130,6 +132,15 @@ def _wait_for_packets(folder: Path, packets: int) -> int:
             return int(said["pid"])
         time.sleep(0.05)
     raise AssertionError("the recorder recorded nothing")
+
+
+def _wait_until_time_goes_on(folder: Path) -> None:
+    """While the new supervisor starts what is due, desk time stands still, and a death would leave no gap in it."""
+    page = ClockPage(folder / "run" / "clock")
+    end, then_ns = time.monotonic() + 20, page.now_ns
+    while page.held() or page.now_ns == then_ns:
+        assert time.monotonic() < end, "desk time stands still"
+        time.sleep(0.05)
 
 
 def _pids(folder: Path) -> dict[str, int]:

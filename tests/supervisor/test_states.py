@@ -1,4 +1,4 @@
-"""Whatever happens to a service, in whatever order: it steps by the table only, and holds time to start or end its hours."""
+"""Whatever happens to a service, in whatever order: it steps by the table, and holds time to begin or end its hours."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_a_supervisor_that_does_not_answer_is_a_problem(desk: MadeDesk) -> None:
         ({"problem": "no universe file"}, "sensex_desk: no universe file"),
     ],
 )
-def test_what_is_wrong_with_a_feed_is_said(desk: MadeDesk, feed: dict[str, object], what: str) -> None:
+def test_what_is_wrong_with_a_feed_is_said(desk: MadeDesk, feed: dict[str, Any], what: str) -> None:
     desk.record(**feed)
     shot = desk.look()
     assert verdict(shot)[0] == "degraded"

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muhurat.clock import ist_ns
 from muhurat.web import wording
-from tests.trading.tables import DAY
 from tests.web.made import at
 
 
@@ -79,7 +77,6 @@ def test_times_are_indias() -> None:
     assert wording.clock(at("09:07:12")) == "09:07:12"
     assert wording.clock(at("09:07:12"), seconds=False) == "09:07"
     assert wording.clock(None) == "–"
-    assert at("09:07:12") == ist_ns(DAY, wording.ist(at("09:07:12")).time())
 
 
 @pytest.mark.parametrize(

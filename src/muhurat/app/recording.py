@@ -19,21 +19,27 @@ if TYPE_CHECKING:
     from muhurat.model.instrument import Instrument
 
 
-def prepare_universe(desk: Desk) -> None:
-    """Fetch today's instruments and write today's universe file of every feed."""
+def prepare_universe(desk: Desk, *, again: bool = False) -> None:
+    """Fetch today's instruments and write today's universe file of every feed.
+
+    A file that is there already is left alone, so that a day goes on with the instruments it began with; `again` makes
+    it anew.
+    """
     from muhurat.capture.universe import UNIVERSES, load_universe, save_universe, universe_path
     from muhurat.venues.kite.instruments import save_instruments
 
     clock = start("universe", desk)
     day = ist(clock.now_ns()).date()
     for name, feed in desk.feeds.items():
+        path = universe_path(desk.data_dir / "universe", name, day)
+        if path.exists() and not again:
+            continue
         if feed.universe in UNIVERSES:
             instruments = _instruments(desk, UNIVERSES[feed.universe])
             save_instruments(desk.data_dir / "reference", day, instruments)
-            universe = _universe(desk, name, instruments, clock)
+            save_universe(path, _universe(desk, name, instruments, clock))
         else:
-            universe = load_universe(desk.path(feed.universe))
-        save_universe(universe_path(desk.data_dir / "universe", name, day), universe)
+            save_universe(path, load_universe(desk.path(feed.universe)))
 
 
 def _instruments(desk: Desk, kind: IndexUniverse) -> list[Instrument]:

@@ -32,8 +32,12 @@ def decode(
 
 
 @app.command()
-def universe(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None) -> None:
+def universe(
+    again: bool = typer.Option(False, "--again", help="Make today's files anew, even if they are there."),
+    desk: DeskOption = DEFAULT_DESK,
+    overlay: OverlayOption = None,
+) -> None:
     """Choose today's instruments of every feed from the venue's dump, and write the universe files."""
     from muhurat import app as parts
 
-    parts.prepare_universe(parts.open_desk(desk, overlay or []))
+    parts.prepare_universe(parts.open_desk(desk, overlay or []), again=again)

@@ -27,10 +27,10 @@ def command(
     """
     from muhurat import app
     from muhurat.cli.output import print_json
-    from muhurat.clock import clock_from_environment, ist
+    from muhurat.clock import ist
 
     opened = app.open_desk(desk, overlay or [])
-    chosen = day.date() if day else ist(clock_from_environment().now_ns()).date()
+    chosen = day.date() if day else ist(app.clock_of(opened).now_ns()).date()
     collected = app.day_report(opened, chosen)
     report = {**collected, "ok": all(check["ok"] for check in collected["checks"])}
     written = app.write_report(opened, report)

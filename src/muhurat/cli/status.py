@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from muhurat.cli.options import DEFAULT_DESK, DeskOption, JsonOption, OverlayOption
 
 
@@ -17,5 +19,18 @@ def command(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, json
         return
     print(f"supervisor: {status['supervisor']}")
     print_table(status["services"], title="services")
-    print_table([{"feed": name, **facts} for name, facts in status["feeds"].items()], title="feeds", empty="none yet")
+    print_table([_feed(name, facts) for name, facts in status["feeds"].items()], title="feeds", empty="none yet")
     print_table(status["alerts"][-10:], title="alerts", empty="none")
+
+
+def _feed(name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """What a person wants to know of a feed first; the rest is in --json."""
+    return {
+        "feed": name,
+        "state": facts.get("state"),
+        "packets": facts.get("packets"),
+        "packets per s": facts.get("rate"),
+        "last data, s ago": facts.get("last_data_age_s"),
+        "gaps": facts.get("gaps"),
+        "reconnects": facts.get("reconnects"),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.web.made import FEED, MadeDesk, at
 from tests.web.reading import HOSTILE, harmless, text
 
 
-def gap(begin: str, end: str, reason: str = "the recorder was down") -> dict[str, object]:
+def gap(begin: str, end: str, reason: str = "the recorder was down") -> dict[str, Any]:
     return {"from_ns": at(begin), "to_ns": at(end), "reason": reason}
 
 
@@ -80,7 +81,7 @@ def test_a_feed_that_never_brought_anything_has_no_age(desk: MadeDesk) -> None:
         ({"lag_ms": 65_000}, "1 m 5 s behind"),
     ],
 )
-def test_doubts_of_the_decoder_are_told(desk: MadeDesk, gauges: dict[str, object], told: str) -> None:
+def test_doubts_of_the_decoder_are_told(desk: MadeDesk, gauges: dict[str, Any], told: str) -> None:
     desk.say("decode", feed=FEED, rows=1, **gauges)
     assert told in text(panels.feeds(desk.look()))
 

@@ -10,7 +10,14 @@ from tests.trading.tables import CE
 from tests.web.made import MadeDesk, at, lines
 from tests.web.reading import HOSTILE, harmless, text
 
-HELD = {"state": "ACTIVE", "position": CE, "quantity": 100, "entry": 100.0, "price": 102.5, "unrealised": 250.0}
+HELD: dict[str, Any] = {
+    "state": "ACTIVE",
+    "position": CE,
+    "quantity": 100,
+    "entry": 100.0,
+    "price": 102.5,
+    "unrealised": 250.0,
+}
 
 
 def until(kind: str, number: int = 1) -> list[dict[str, Any]]:
