@@ -1,0 +1,21 @@
+"""The desk file: one readable YAML file that says what a desk is made of.
+
+`load_desk` reads `desk.yaml`, lays overlays over it key by key, fills `${NAME}` from `.env` and the environment, and
+returns a frozen `Desk`. Every mistake is reported at once, each with its dotted path and what to do about it. Names
+that belong to registries (venues, strategies, store schemes, universes) are checked against the `Known` names that the
+caller passes, so that this module needs to know none of them.
+"""
+
+from muhurat.config.loading import LATER_KEYS, desk_from, load_desk
+from muhurat.config.sections import Desk, FeedSection, KiteSection, Known, TradingSection
+
+__all__ = [
+    "LATER_KEYS",
+    "Desk",
+    "FeedSection",
+    "KiteSection",
+    "Known",
+    "TradingSection",
+    "desk_from",
+    "load_desk",
+]

@@ -1,0 +1,250 @@
+"""The sections of the desk file: what may be written, with every default."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+_EDGE: Final = re.compile(r"(\d{1,2}:\d{2}(:\d{2})?|(open|close)([+-]\d+(h|m|s))?)")
+
+NOT_WRITTEN: Final = ("folder", "source", "overlays", "unread_keys")
+"""Fields of `Desk` that say where it came from; they are no keys of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names that the desk file may use, by what they name."""
+
+    venues: frozenset[str] = frozenset()
+    strategies: frozenset[str] = frozenset()
+    store_schemes: frozenset[str] = frozenset()
+    universes: frozenset[str] = frozenset()
+
+
+class Section(BaseModel):
+    """A frozen mapping of the desk file that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def _known(value: str, names: frozenset[str], what: str) -> str:
+    if names and value not in names:
+        raise ValueError(f"unknown {what} {value!r}; known: {', '.join(sorted(names))}")
+    return value
+
+
+def _context(info: ValidationInfo) -> Known:
+    return info.context["known"] if info.context else Known()
+
+
+def _edge(value: str) -> str:
+    if not _EDGE.fullmatch(value):
+        raise ValueError(f"{value!r} is no time of a session; write 09:05, open-10m or close+5m")
+    return value
+
+
+class DeskSection(Section):
+    """The desk itself. `clock` is a rehearsal's clock page, which counts as long as its conductor lives."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    data_dir: Path = Path("data")
+    logs_dir: Path = Path("logs")
+    run_dir: Path = Path("run")
+    clock: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class CalendarSection(Section):
+    """The calendar that opens and closes the desk's day."""
+
+    mic: str = "XBOM"
+    segment: str = "FO"
+    overlays: tuple[Path, ...] = ()
+
+
+class KiteSection(Section):
+    """Zerodha Kite Connect; the defaults are the real addresses (facts: Kite Connect v3)."""
+
+    api_key: str = ""
+    api_secret: str = Field(default="", repr=False)
+    token_file: Path = Path("config/api_configs/zerodha_token.json")
+    root: str = "https://api.kite.trade"
+    ticker: str = "wss://ws.kite.trade"
+    login: str = "https://kite.zerodha.com"
+
+
+class VenuesSection(Section):
+    kite: KiteSection | None = Field(default=None, validate_default=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_means_defaults(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+
+class FeedSection(Section):
+    """One recorded stream: whose, of which instruments, in which mode, from when until when."""
+
+    venue: str
+    universe: str
+    mode: Literal["full", "quote", "ltp"] = "full"
+    strikes: int = Field(default=5, ge=0, le=100)
+    start: str = "09:05"
+    stop: str = "close+5m"
+    publish: str | None = None
+
+    @field_validator("venue")
+    @classmethod
+    def _venue(cls, value: str, info: ValidationInfo) -> str:
+        return _known(value, _context(info).venues, "venue")
+
+    @field_validator("universe")
+    @classmethod
+    def _universe(cls, value: str, info: ValidationInfo) -> str:
+        if value.endswith(".json"):
+            return value
+        return _known(value, _context(info).universes, "universe")
+
+    _edges = field_validator("start", "stop")(_edge)
+
+
+class StoresSection(Section):
+    """Where things are kept, as URLs; the embedded stores need no server."""
+
+    ticks: str = "parquet:///./data/ticks"
+
+    @field_validator("ticks")
+    @classmethod
+    def _scheme(cls, value: str, info: ValidationInfo) -> str:
+        scheme, colon, _ = value.partition("://")
+        if not colon:
+            raise ValueError(f"{value!r} is no store URL; write for example parquet:///./data/ticks")
+        _known(scheme, _context(info).store_schemes, "store")
+        return value
+
+
+class IndicatorSection(Section):
+    ema_short_period: int = Field(default=10, ge=1)
+    ema_long_period: int = Field(default=20, ge=2)
+    ema_tightness_threshold: float = Field(default=51, gt=0)
+    proximity_threshold: float = Field(default=21, gt=0)
+    premium_deviation_threshold: float = Field(default=15, gt=0)
+    premium_confirmation: bool = True
+    min_signal_strength: float = Field(default=80, ge=0, le=100)
+    minimum_bars: int = Field(default=20, ge=1)
+
+
+class RiskSection(Section):
+    max_daily_loss: Decimal = Field(default=Decimal(25000), gt=0)
+    max_trades_per_day: int = Field(default=3, ge=0)
+    max_consecutive_losses: int = Field(default=2, ge=1)
+    risk_per_trade_percent: Decimal = Field(default=Decimal(2), gt=0, le=100)
+    stop_loss_percent: Decimal = Field(default=Decimal(2), gt=0, le=100)
+    target_percent: Decimal = Field(default=Decimal(4), gt=0)
+    take_profit_points: float = Field(default=150, gt=0)
+    premium_check: Literal["bar_close", "tick", "off"] = "bar_close"
+    max_order_quantity: int = Field(default=1000, ge=1)
+    max_order_value: Decimal = Field(default=Decimal(500000), gt=0)
+
+
+class TradingSection(Section):
+    mode: Literal["debug", "test", "live"] = "test"
+    feed: str = "sensex_desk"
+    paper_capital: Decimal = Field(default=Decimal(500000), gt=0)
+    strategy: str = "ema_mean_reversion"
+    indicators: IndicatorSection = IndicatorSection()
+    risk_management: RiskSection = RiskSection()
+    last_entry_time: time = time(15, 0)
+    square_off_time: time = time(15, 20)
+
+    @field_validator("strategy")
+    @classmethod
+    def _strategy(cls, value: str, info: ValidationInfo) -> str:
+        return _known(value, _context(info).strategies, "strategy")
+
+
+class HealthSection(Section):
+    check_interval: float = Field(default=30, gt=0)
+    memory_limit_mb: int = Field(default=2048, ge=16)
+
+
+class TimeoutsSection(Section):
+    process_shutdown: float = Field(default=15, gt=0)
+    shutdown: float = Field(default=120, gt=0)
+    start: float = Field(default=60, gt=0)
+
+
+class RetrySection(Section):
+    """Restarts: how long to wait at first and at most, and how many within how long are too many."""
+
+    initial_delay: float = Field(default=0.5, ge=0)
+    max_delay: float = Field(default=60, gt=0)
+    burst: int = Field(default=5, ge=1)
+    burst_window: float = Field(default=120, gt=0)
+    healthy_after: float = Field(default=30, gt=0)
+
+
+class SupervisorSection(Section):
+    health: HealthSection = HealthSection()
+    timeouts: TimeoutsSection = TimeoutsSection()
+    retry: RetrySection = RetrySection()
+
+
+class WebSection(Section):
+    listen: str = "127.0.0.1:8787"
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if not (host and colon and port.isdigit() and int(port) < 65536):
+            raise ValueError(f"{value!r} is no address; write host:port, for example 127.0.0.1:8787")
+        return value
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+class Desk(Section):
+    """One configured installation. Paths are absolute once loaded."""
+
+    desk: DeskSection
+    calendar: CalendarSection = CalendarSection()
+    venues: VenuesSection = VenuesSection()
+    feeds: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], FeedSection] = {}
+    stores: StoresSection = StoresSection()
+    trading: TradingSection | None = None
+    supervisor: SupervisorSection = SupervisorSection()
+    web: WebSection = WebSection()
+
+    folder: Path = Field(default=Path(), exclude=True)
+    source: Path = Field(default=Path("desk.yaml"), exclude=True)
+    overlays: tuple[Path, ...] = Field(default=(), exclude=True)
+    unread_keys: tuple[str, ...] = Field(default=(), exclude=True)
+
+    def path(self, relative: Path | str) -> Path:
+        """A path of the desk file, which starts at the desk's folder."""
+        return (self.folder / relative).resolve() if self.folder != Path() else Path(relative)
+
+    @property
+    def data_dir(self) -> Path:
+        return self.path(self.desk.data_dir)
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.path(self.desk.logs_dir)
+
+    @property
+    def run_dir(self) -> Path:
+        return self.path(self.desk.run_dir)
