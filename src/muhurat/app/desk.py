@@ -17,7 +17,7 @@ from muhurat.log import configure, register_secret
 if TYPE_CHECKING:
     from muhurat.calendars.calendar import Calendar
     from muhurat.stores.base import TickStore
-    from muhurat.venues.kite.login import TokenFile
+    from muhurat.venues.kite.login import KiteToken, TokenFile
     from muhurat.venues.kite.rest import KiteRest
     from muhurat.web.snapshot import Place
 
@@ -85,6 +85,22 @@ def kite_rest(desk: Desk, clock: Clock) -> KiteRest:
     from muhurat.venues.kite.rest import KiteRest
 
     return KiteRest(kite(desk).root, token_file(desk).read, clock)
+
+
+def log_in(desk: Desk, request_token: str) -> KiteToken:
+    """Trade a request token for the day's session and keep it."""
+    from muhurat.venues.kite.login import exchange
+
+    chosen = kite(desk)
+    if not (chosen.api_key and chosen.api_secret):
+        raise UsageError(
+            f"{desk.source} gives no venues.kite.api_key and api_secret",
+            hint="they are at developers.kite.trade; put them into .env",
+        )
+    token = exchange(chosen.root, chosen.api_key, chosen.api_secret, request_token)
+    register_secret(token.access_token)
+    token_file(desk).write(token, clock_of(desk))
+    return token_file(desk).read()
 
 
 def save_token(desk: Desk, session: dict[str, str]) -> None:

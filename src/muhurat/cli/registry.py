@@ -27,6 +27,7 @@ VERBS: Final[dict[str, Verb]] = {
     "demo": Verb("muhurat.cli.demo", "Run a whole simulated trading day and report on it.", _START),
     "init": Verb("muhurat.cli.init", "Write a desk file to begin with.", _START),
     "check": Verb("muhurat.cli.check", "Explain every problem of a desk file at once.", _START),
+    "login": Verb("muhurat.cli.login", "Log in to Kite and keep the day's session.", _RUN),
     "up": Verb("muhurat.cli.up", "Start the desk's services in their windows and watch them.", _RUN),
     "status": Verb("muhurat.cli.status", "Show services, feeds and alerts.", _RUN),
     "start": Verb("muhurat.cli.start", "Start a service.", _RUN),

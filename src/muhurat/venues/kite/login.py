@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
 from muhurat.clock import IST, NS_PER_S, Clock, ist, ist_ns, to_ns
 from muhurat.errors import SessionExpired, VenueError
 from muhurat.venues.base import Account, Profile
+from muhurat.venues.kite.failures import told_as_ours
 
 DIES_AT: Final = time(6, 0)
 API_KEY_VARIABLE: Final = "ZERODHA_API_KEY"
@@ -61,6 +63,36 @@ class KiteToken:
                 f"and died {ist(expires_ns):%Y-%m-%d %H:%M} IST",
                 hint=_HINT,
             )
+
+
+def login_url(login: str, api_key: str) -> str:
+    """Where a person logs in; Kite then sends the browser to the app's redirect address with a `request_token`."""
+    return f"{login.rstrip('/')}/connect/login?{urlencode({'v': 3, 'api_key': api_key})}"
+
+
+def request_token_in(text: str) -> str:
+    """The request token in what a person pasted: the token itself, or the whole address the browser was sent to."""
+    query = parse_qs(urlsplit(text.strip()).query)
+    if "request_token" in query:
+        if query.get("status", ["success"])[0] != "success":
+            raise VenueError(f"Kite says that the login failed: status {query['status'][0]!r}", permanent=True)
+        return query["request_token"][0]
+    if "/" in text or not text.strip():
+        raise VenueError(
+            "there is no request_token in what was pasted",
+            permanent=True,
+            hint="paste the whole address the browser was sent to after the login",
+        )
+    return text.strip()
+
+
+def exchange(root: str, api_key: str, api_secret: str, request_token: str) -> KiteToken:
+    """Trade a request token, good once and for a few minutes, for the day's session; raises `VenueError`."""
+    from kiteconnect import KiteConnect
+
+    with told_as_ours("the login"):
+        session = KiteConnect(api_key=api_key, root=root).generate_session(request_token, api_secret)
+    return KiteToken(api_key, session["access_token"], api_secret, session["user_id"])
 
 
 def check_session(token: KiteToken, account: Account, now_ns: int) -> Profile:
