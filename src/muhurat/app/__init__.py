@@ -18,7 +18,7 @@ from muhurat.app.desk import (
 from muhurat.app.recording import prepare_universe, run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
-from muhurat.app.trader import run_trader
+from muhurat.app.trader import replay_decisions, run_trader
 
 __all__ = [
     "calendar_of",
@@ -31,6 +31,7 @@ __all__ = [
     "place_of",
     "prepare_universe",
     "print_report",
+    "replay_decisions",
     "run_decode",
     "run_recorder",
     "run_trader",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from muhurat.model.bar import Bar
     from muhurat.model.instrument import Instrument
     from muhurat.trading.parameters import Parameters
+    from muhurat.trading.replay import Replayed
     from muhurat.trading.session import SessionFacts
     from muhurat.venues.base import History
 
@@ -59,6 +60,26 @@ def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] =
             disabled_file=desk.folder / DISABLED,
             watch=partial(save_wanted, want_path(desk.data_dir / "universe", facts.feed, facts.day)),
         )
+
+
+def replay_decisions(input_log: Path, journal: Path | None = None) -> Replayed:
+    """Play a recorded session's inputs again; raises `ReplayDifference` where a decision is not the recorded one.
+
+    `journal` is the feed's folder, when it does not lie where the desk keeps it, beside the input log.
+    """
+    from muhurat.capture.journal import JournalReader, Position
+    from muhurat.trading.inputlog import read_entries
+    from muhurat.trading.replay import replay
+    from muhurat.venues.kite.decode import decode_message
+
+    entries = read_entries(input_log)
+    feed = entries[0]["facts"]["feed"] if entries and entries[0]["kind"] == "session" else ""
+    folder = journal or input_log.resolve().parents[2] / "raw_ticks" / feed
+
+    def open_records(place: Position | None) -> JournalReader:
+        return JournalReader(folder, feed, place)
+
+    return replay(input_log, decode_message, open_records)
 
 
 def _session_facts(desk: Desk, clock: Clock, settings: Sequence[str]) -> SessionFacts:

@@ -71,7 +71,9 @@ def command(
     from muhurat.trading.mode import TEST, resolve_mode
 
     if replay is not None:
-        _show(_replayed(replay, journal), json=json, explain=explain)
+        from muhurat import app
+
+        _show(app.replay_decisions(replay, journal).lines, json=json, explain=explain)
         return
     overlays = overlay or []
     loaded = _desk(desk, overlays)
@@ -134,22 +136,6 @@ def _traded(
         if limits.lot_size not in {0, contract.lot_size}:
             print(f"warning: lot_size {limits.lot_size} is not the contract's, {contract.lot_size}", file=sys.stderr)
     return run_candles(facts, bars, out)
-
-
-def _replayed(input_log: Path, journal: Path | None) -> Sequence[Entry]:
-    from muhurat.capture.journal.format import Position
-    from muhurat.capture.journal.reader import JournalReader
-    from muhurat.trading.inputlog import read_entries
-    from muhurat.trading.replay import replay
-    from muhurat.venues.kite.decode import decode_message
-
-    feed = read_entries(input_log)[0]["facts"]["feed"]
-    folder = journal or input_log.resolve().parents[2] / "raw_ticks" / feed
-
-    def open_records(place: Position | None) -> JournalReader:
-        return JournalReader(folder, feed, place)
-
-    return replay(input_log, decode_message, open_records).lines
 
 
 def _show(lines: Sequence[Entry], *, json: bool, explain: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import httpx
 
 from muhurat import app
-from muhurat.cli.rehearsal.plan import FEED, Plan, plan, write_desk
+from muhurat.cli.rehearsal.plan import Plan, plan, write_desk
 from muhurat.cli.rehearsal.progress import Progress, progress, what_happens
 from muhurat.cli.rehearsal.verdict import judge
 from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock, ist
@@ -143,7 +143,8 @@ class Rehearsal:
         stats = httpx.get(f"{urls['kite']}/_sim/stats", timeout=10).raise_for_status().json()
         collected = app.day_report(desk, self._plan.day)
         real_s = time.monotonic() - self._started
-        report = judge(collected, stats, self._plan, feed=FEED, supervisors=self._supervisors, real_s=real_s)
+        trading = desk.data_dir / "trading" / f"{self._plan.day:%Y%m%d}"
+        report = judge(collected, stats, self._plan, trading, supervisors=self._supervisors, real_s=real_s)
         written = app.write_report(desk, report)
         if report_to is not None:
             report_to.parent.mkdir(parents=True, exist_ok=True)
