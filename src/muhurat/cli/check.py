@@ -12,10 +12,17 @@ def command(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, json
 
     Exit code 0 when all is well, 1 when something the desk needs is missing, 2 when the file itself is wrong.
     """
-    from muhurat.cli.desk_check import check
+    from muhurat.cli.desk_check import check, wrong_key
     from muhurat.cli.output import print_rows
+    from muhurat.errors import ConfigError
 
-    findings = check(desk, overlay or [])
+    try:
+        findings = check(desk, overlay or [])
+    except ConfigError as error:
+        if not json:
+            raise
+        print_rows([wrong_key(problem).row() for problem in error.problems], as_json=True)
+        raise typer.Exit(2) from None
     print_rows([finding.row() for finding in findings], as_json=json, title=None if json else f"check of {desk}")
     if any(finding.verdict == "wrong" for finding in findings):
         raise typer.Exit(1)

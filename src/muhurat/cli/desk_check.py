@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from muhurat import app
 from muhurat.clock import Clock, ist
 from muhurat.config import Desk
-from muhurat.errors import MuhuratError
+from muhurat.errors import ConfigProblem, MuhuratError
 
 Verdict = Literal["ok", "note", "wrong"]
 _CONNECT_S: Final = 3.0
@@ -52,6 +52,11 @@ def check(source: Path, overlays: Sequence[Path]) -> list[Finding]:
     if desk.venues.kite is not None:
         looks += [("kite token", _token), ("kite REST", _kite_rest), ("kite ticker", _kite_ticker)]
     return findings + [_looked(what, look, desk, clock) for what, look in looks] + _universe_files(desk)
+
+
+def wrong_key(problem: ConfigProblem) -> Finding:
+    """A mistake in the desk file itself as a finding."""
+    return Finding(problem.path, "wrong", problem.message, problem.hint)
 
 
 def _looked(what: str, look: Callable[[Desk, Clock], Finding], desk: Desk, clock: Clock) -> Finding:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _EDGE: Final = re.compile(r"(\d{1,2}:\d{2}(:\d{2})?|(open|close)([+-]\d+(h|m|s))?)")
 
 NOT_WRITTEN: Final = ("folder", "source", "overlays", "unread_keys")
@@ -52,11 +53,19 @@ def _edge(value: str) -> str:
 class DeskSection(Section):
     """The desk itself. `clock` is a rehearsal's clock page, which counts as long as its conductor lives."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    name: str
     data_dir: Path = Path("data")
     logs_dir: Path = Path("logs")
     run_dir: Path = Path("run")
     clock: Path | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError(f"{value!r} is no name; use letters, digits, - and _, and begin with a letter or digit")
+        return value
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

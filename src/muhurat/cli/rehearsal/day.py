@@ -59,9 +59,9 @@ class Rehearsal:
             self._start_supervisor(stack)
             self._wait_for_page(desk, simulator)
             httpx.put(f"{urls['kite']}/_sim/clock", json={"paused": False}, timeout=10).raise_for_status()
-            shown = stack.enter_context(progress(self._plan, f"http://{desk.web.listen}"))
-            self._watch(desk, clock, simulator, stack, shown)
-            shown.finish()
+            with progress(self._plan, f"http://{desk.web.listen}") as shown:
+                self._watch(desk, clock, simulator, stack, shown)
+                shown.finish()
             report = self._report(desk, urls, report_to)
             if keep:
                 _wait_for_interrupt(desk)

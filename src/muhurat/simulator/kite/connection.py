@@ -15,12 +15,17 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from muhurat.clock import NS_PER_S, ist
 from muhurat.simulator.conductor import Conductor
 from muhurat.simulator.faults import FaultBoard
-from muhurat.simulator.kite.wire import HEARTBEAT, Mode, join
+from muhurat.simulator.kite.wire import HEARTBEAT, Mode, join, shortened
 from muhurat.simulator.market.base import Frame
+from muhurat.simulator.market.packets import split
 
 HEARTBEAT_S: Final = 3.0
 """Real seconds; measured on the real ticker, also while data flows."""
 
+_RECORDED_ALSO_BEAT_S: Final = 2 * HEARTBEAT_S
+"""After a recorded heartbeat ours wait this long for the next recorded one."""
+
+_HEARTBEAT_BELOW: Final = 2
 MOST_INSTRUMENTS: Final = 3000
 UNREAD_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """A client that lets more than this pile up is cut off."""
@@ -34,7 +39,8 @@ class Packets(Protocol):
 
     def knows(self, token: int) -> bool: ...
 
-    def snapshot(self, token: int, mode: Mode) -> bytes: ...
+    def snapshot(self, token: int, mode: Mode) -> bytes:
+        """Empty for an instrument that never had a price."""
 
     def packet(self, token: int, row: int, mode: Mode) -> bytes: ...
 
@@ -99,7 +105,7 @@ class Connection(WSListener):
         self.send_text({"type": "instruments_meta", "data": {"count": count, "etag": _ETAG}})
         now = ist(self._conductor.now_ns).isoformat(timespec="seconds")
         self.send_text({"type": "app_code", "timestamp": now})
-        self._heartbeat = asyncio.get_running_loop().call_later(HEARTBEAT_S, self._beat)
+        self._beat_in(HEARTBEAT_S)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         match frame.msg_type:
@@ -124,6 +130,9 @@ class Connection(WSListener):
 
     def play(self, frame: Frame) -> None:
         """Send the packets of a frame that this client subscribed to, as one message."""
+        if frame.message is not None:
+            self._play_again(frame.message)
+            return
         modes, packet = self._modes, self._packets.packet
         wanted = [
             packet(token, row, mode)
@@ -225,22 +234,38 @@ class Connection(WSListener):
         self.send_text({"type": "error", "data": text})
 
     def _send_snapshots(self, tokens: list[int]) -> None:
-        if tokens:
-            self._send_packets([self._packets.snapshot(token, self._modes[token]) for token in tokens])
+        snapshots = [self._packets.snapshot(token, self._modes[token]) for token in tokens]
+        known = [snapshot for snapshot in snapshots if snapshot]
+        if known:
+            self._send_packets(known)
 
-    def _send_packets(self, packets: list[bytes]) -> None:
+    def _play_again(self, message: bytes) -> None:
+        """Send a recorded message as it was; to a client that carries less, what it carries of it."""
+        if len(message) < _HEARTBEAT_BELOW:
+            self._send_heartbeat(message, _RECORDED_ALSO_BEAT_S)
+            return
+        sent, modes = list(split(message)), self._modes
+        wanted = [shortened(packet, modes[token]) for token, packet in sent if token in modes]
+        if wanted == [shortened(packet, Mode.FULL) for _, packet in sent]:
+            self._send_packets(wanted, message)
+        elif wanted:
+            self._send_packets(wanted)
+
+    def _send_packets(self, packets: list[bytes], message: bytes | None = None) -> None:
+        """Send packets as one message, or as the `message` that they came in."""
+        whole = join(packets) if message is None else message
         if self._faults or self._delayed_until_ns > self._conductor.now_ns:
-            self._send_faultily(packets)
+            self._send_faultily(packets, whole)
         else:
-            self._send_message(join(packets), len(packets))
+            self._send_message(whole, len(packets))
 
-    def _send_faultily(self, packets: list[bytes]) -> None:
+    def _send_faultily(self, packets: list[bytes], message: bytes) -> None:
         faults, number = self._faults, self.number
         if faults.take("silence", number) or faults.take("heartbeat_only", number):
             self.record.withheld += len(packets)
             return
-        message, complete = join(packets), len(packets)
-        if faults.take("truncated", number):
+        complete = len(packets)
+        if packets and faults.take("truncated", number):
             message, complete = message[: -len(packets[-1]) // 2], complete - 1
         for _ in range(2 if faults.take("duplicate", number) else 1):
             self._send_in_turn(message, complete)
@@ -262,9 +287,17 @@ class Connection(WSListener):
             self.record.frames += 1
 
     def _beat(self) -> None:
-        self._heartbeat = asyncio.get_running_loop().call_later(HEARTBEAT_S, self._beat)
-        if not self._faults.showing("silence", self.number) and self._put(WSMsgType.BINARY, HEARTBEAT):
+        self._send_heartbeat(HEARTBEAT, HEARTBEAT_S)
+
+    def _send_heartbeat(self, heartbeat: bytes, next_in_s: float) -> None:
+        self._beat_in(next_in_s)
+        if not self._faults.showing("silence", self.number) and self._put(WSMsgType.BINARY, heartbeat):
             self.record.heartbeats += 1
+
+    def _beat_in(self, seconds: float) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        self._heartbeat = asyncio.get_running_loop().call_later(seconds, self._beat)
 
     def _put(self, kind: WSMsgType, payload: bytes) -> bool:
         transport = self._transport

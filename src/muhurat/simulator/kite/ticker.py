@@ -114,7 +114,7 @@ class Ticker:
 
     def snapshot(self, token: int, mode: Mode) -> bytes:
         quote = self._market.state(token, self._conductor.now_ns)
-        return encode_quote(token, self._instruments[token].tradable, quote, mode)
+        return encode_quote(token, self._instruments[token].tradable, quote, mode) if quote.last_price else b""
 
     def packet(self, token: int, row: int, mode: Mode) -> bytes:
         encoder = self._encoders.get(token)

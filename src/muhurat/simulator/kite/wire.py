@@ -86,6 +86,7 @@ _LENGTHS: Final = {
     True: {Mode.LTP: 8, Mode.QUOTE: 44, Mode.FULL: 184},
     False: {Mode.LTP: 8, Mode.QUOTE: 28, Mode.FULL: 32},
 }
+_INDEX_LENGTHS: Final = frozenset({28, 32})
 
 
 def encode_full(series: Series, start: int = 0, stop: int | None = None) -> bytes:
@@ -113,6 +114,14 @@ def encode_quote(token: int, tradable: bool, quote: Quote, mode: Mode) -> bytes:
     """One packet behind its length, for the present state of an instrument."""
     full = encode_full(Series.of(token, tradable, [(0, quote)]))
     return _cut(full, 0, _LENGTHS[tradable][mode])
+
+
+def shortened(packet: bytes, mode: Mode) -> bytes:
+    """A recorded packet behind its length, no longer than a mode asks; one of no known length as it came."""
+    lengths = _LENGTHS[len(packet) not in _INDEX_LENGTHS]
+    known = len(packet) in lengths.values()
+    kept = packet[: lengths[mode]] if known else packet
+    return _COUNT.pack(len(kept)) + kept
 
 
 def join(packets: Sequence[bytes]) -> bytes:

@@ -44,6 +44,9 @@ class Level(NamedTuple):
     orders: int
 
 
+NO_BOOK: Final = (Level(0, 0, 0),) * LEVELS
+
+
 @dataclass(frozen=True, slots=True)
 class SimInstrument:
     """An instrument of the day; `modelled` says that its prices stand in for real ones nobody recorded."""
@@ -83,8 +86,8 @@ class Quote:
     oi: int = 0
     oi_day_high: int = 0
     oi_day_low: int = 0
-    bids: tuple[Level, ...] = (Level(0, 0, 0),) * LEVELS
-    asks: tuple[Level, ...] = (Level(0, 0, 0),) * LEVELS
+    bids: tuple[Level, ...] = NO_BOOK
+    asks: tuple[Level, ...] = NO_BOOK
 
     @property
     def has_book(self) -> bool:
@@ -166,11 +169,16 @@ class Candle:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is sent at one instant: packet `rows[i]` of the series of `tokens[i]`, in ascending order of token."""
+    """What is sent at one instant: packet `rows[i]` of the series of `tokens[i]`, in ascending order of token.
+
+    A recorded frame has the `message` that was sent then, and no rows: `tokens` are those of its packets, none for a
+    heartbeat.
+    """
 
     send_ns: int
     tokens: tuple[int, ...]
-    rows: tuple[int, ...]
+    rows: tuple[int, ...] = ()
+    message: bytes | None = None
 
 
 class Market(Protocol):
@@ -201,4 +209,4 @@ class Market(Protocol):
         so the running candle ends there. `interval_minutes` counts from the open; `DAY_MINUTES` gives daily ones."""
 
     def frames(self, tokens: Iterable[int], from_ns: int, to_ns: int) -> Iterator[Frame]:
-        """What is sent to a listener of `tokens` within `[from_ns, to_ns)`, instant by instant."""
+        """What is sent to a listener of `tokens` within `[from_ns, to_ns)`, in order of time."""

@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO, Final
 
 import numpy as np
 
+from muhurat.clock import NS_PER_S, ist_ns
 from muhurat.errors import MuhuratError
 
-_NAME: Final = re.compile(r"(?P<feed>.+)_(?P<day>\d{8})_\d\d00\.bin")
+_NAME: Final = re.compile(r"(?P<feed>.+)_(?P<day>\d{8})_(?P<hour>[01]\d|2[0-3])00\.bin")
 _HEADERS: Final = (Struct(">QI"), Struct("<QI"))
 _INDEX: Final = np.dtype(
     [
@@ -33,17 +34,19 @@ _INDEX: Final = np.dtype(
 )
 _CONTROL: Final = 8
 _NS_PER_MS: Final = 1_000_000
+_HOUR_NS: Final = 3600 * NS_PER_S
 _LONGEST: Final = 64 * 1024 * 1024
 _CENTURY_MS: Final = range(946_684_800_000, 4_102_444_800_000)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class JournalHour:
-    """One hour's `.bin` by its name."""
+    """One hour's `.bin` by its name; every record in it was received before `end_ns`."""
 
     day: date
     path: Path
     feed: str
+    end_ns: int
 
 
 def journal_hours(source: Path) -> list[JournalHour]:
@@ -74,7 +77,10 @@ def read_hour(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _hour(path: Path) -> JournalHour | None:
     match = _NAME.fullmatch(path.name)
-    return JournalHour(date.fromisoformat(match["day"]), path, match["feed"]) if match else None
+    if match is None:
+        return None
+    day = date.fromisoformat(match["day"])
+    return JournalHour(day, path, match["feed"], ist_ns(day, time(int(match["hour"]))) + _HOUR_NS)
 
 
 def _records(path: Path, file: BinaryIO, header: Struct, exact: dict[int, int]) -> Iterator[tuple[int, bytes]]:

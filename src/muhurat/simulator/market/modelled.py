@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from muhurat.clock import NS_PER_S
 from muhurat.model.instrument import Instrument, InstrumentType
 from muhurat.simulator.market.bars import candles_of
 from muhurat.simulator.market.base import (
-    LEVELS,
+    NO_BOOK,
     Candle,
     Frame,
-    Level,
     Quote,
     Series,
     SimInstrument,
@@ -25,8 +23,6 @@ from muhurat.simulator.market.base import (
 from muhurat.simulator.market.daymodel import DayModel
 from muhurat.simulator.market.flow import Opening, Ticks
 from muhurat.simulator.market.frames import merge
-
-_NO_BOOK: Final = (Level(0, 0, 0),) * LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ class ModelledMarket:
         if sent == 0:
             return self._before_open(row)
         quote = series.quote(sent - 1)
-        return quote if self._open_at(row, at_ns) else replace(quote, bids=_NO_BOOK, asks=_NO_BOOK)
+        return quote if self._open_at(row, at_ns) else replace(quote, bids=NO_BOOK, asks=NO_BOOK)
 
     def candles(
         self, token: int, interval_minutes: int, from_ns: int, to_ns: int, *, at_ns: int | None = None

@@ -1,13 +1,14 @@
-"""Enough of Kite's full-mode packets to answer quotes and candles from a recorded journal.
+"""Enough of Kite's packets to play a recorded journal, and of its full mode to answer quotes and candles from it.
 
-A message is `u16 count` and then `u16 length` and a packet, `count` times, all big-endian; a full packet has 184 bytes,
-an index in full mode 32, with high, low and open in another order (facts/kite.md §2). Other lengths carry no book or no
-time and are left alone.
+A message is `u16 count` and then `u16 length` and a packet, `count` times, all big-endian; a packet begins with its
+token. A full packet has 184 bytes, an index in full mode 32, with high, low and open in another order (facts/kite.md
+§2). Other lengths carry no book or no time: they are played and not understood.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from struct import Struct
 from typing import Any, Final
 
@@ -30,13 +31,34 @@ _FULL: Final = np.dtype([(name, ">u4") for name in (*_HEAD, *_REST)] + [("depth"
 Recorded = dict[int, list[tuple[int, bytes]]]
 
 
+def split(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The complete packets of a message with their tokens, in order; none for a heartbeat."""
+    if len(message) < _COUNT.size:
+        return
+    (count,) = _COUNT.unpack_from(message)
+    at = _COUNT.size
+    for _ in range(count):
+        if at + _COUNT.size > len(message):
+            return
+        (length,) = _COUNT.unpack_from(message, at)
+        packet = message[at + _COUNT.size : at + _COUNT.size + length]
+        if len(packet) < max(length, _TOKEN.size):
+            return
+        yield _TOKEN.unpack_from(packet)[0], packet
+        at += _COUNT.size + length
+
+
 def by_token(messages: Iterable[tuple[int, bytes]]) -> Recorded:
-    """The full-mode packets of `(instant, message)` pairs, by token, each with the instant it came at."""
+    """The full-mode packets of `(instant, message)` pairs, by token, each with the instant it came at.
+
+    A token that came in other modes only has none.
+    """
     found: Recorded = {}
     for at_ns, message in messages:
-        for packet in _packets(message):
+        for token, packet in split(message):
+            packets = found.setdefault(token, [])
             if len(packet) in (_FULL.itemsize, _INDEX.itemsize):
-                found.setdefault(_TOKEN.unpack_from(packet)[0], []).append((at_ns, packet))
+                packets.append((at_ns, packet))
     return found
 
 
@@ -51,25 +73,12 @@ def series_of(token: int, packets: list[tuple[int, bytes]]) -> Series:
     return _full_series(token, send_ns, np.frombuffer(raw, dtype=_FULL))
 
 
-def _packets(message: bytes) -> Iterable[bytes]:
-    if len(message) < _COUNT.size:
-        return
-    (count,) = _COUNT.unpack_from(message)
-    at = _COUNT.size
-    for _ in range(count):
-        if at + _COUNT.size > len(message):
-            return
-        (length,) = _COUNT.unpack_from(message, at)
-        at += _COUNT.size
-        yield message[at : at + length]
-        at += length
-
-
 def _index_series(token: int, send_ns: Ints, rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> Series:
     prices = rows["last_price"].astype(np.int32)
     nothing = np.zeros(len(rows), dtype=np.int64)
     ticks = Ticks(rows["exchange_s"].astype(np.int64), prices, nothing, nothing)
-    return index_series(token, send_ns, ticks, int(rows["close"][0]))
+    bare = index_series(token, send_ns, ticks, int(rows["close"][0]))
+    return replace(bare, **{name: rows[name].astype(np.int32) for name in ("open", "high", "low", "close")})
 
 
 def _full_series(token: int, send_ns: Ints, rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> Series:

@@ -1,0 +1,55 @@
+"""`muhurat check`: every mistake named at once, everything a desk names touched."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SIX_MISTAKES = """
+desk: {name: x, data_drr: ./data}
+venues: {kite: {api_key: "${NOT_SET_ANYWHERE}"}}
+feeds: {sensex_desk: {venue: kitee, universe: sensex_atm}}
+stores: {ticks: "parket:///x"}
+trading: {mode: tset, last_entry_time: "25:00"}
+"""
+NAMED = ("desk.data_drr", "venues.kite.api_key", "feeds.sensex_desk.venue", "stores.ticks", "trading.mode")
+
+
+def check(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "muhurat", "check", "--desk", str(path), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_six_mistakes_are_named_at_once_and_the_exit_code_says_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "desk.yaml").write_text(SIX_MISTAKES)
+    done = check(tmp_path / "desk.yaml")
+    assert done.returncode == 2
+    for place in (*NAMED, "trading.last_entry_time"):
+        assert f"\n  {place}: " in done.stderr
+    assert "did you mean 'data_dir'?" in done.stderr
+
+
+def test_programs_get_the_mistakes_as_rows(tmp_path: Path) -> None:
+    (tmp_path / "desk.yaml").write_text(SIX_MISTAKES)
+    done = check(tmp_path / "desk.yaml", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 2
+    assert {*NAMED, "trading.last_entry_time"} == {row["what"] for row in rows}
+    assert {row["verdict"] for row in rows} == {"wrong"}
+
+
+def test_a_file_that_is_right_but_lacks_a_session_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "desk.yaml").write_text(
+        "desk: {name: x}\nvenues: {kite: {ticker: 'ws://127.0.0.1:9', root: 'http://127.0.0.1:9'}}\n"
+        "web: {listen: '127.0.0.1:0'}"
+    )
+    done = check(tmp_path / "desk.yaml", "--json")
+    rows = {row["what"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 1
+    assert rows["kite token"]["verdict"] == "wrong"
+    assert "muhurat login" in rows["kite token"]["hint"]
+    assert "cannot be reached" in rows["kite ticker"]["detail"]
+    assert {rows[what]["verdict"] for what in ("desk file", "folders", "tick store", "page")} == {"ok"}
+    assert "api_secret" not in done.stdout
