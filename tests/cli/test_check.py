@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,13 @@ feeds: {sensex_desk: {venue: kitee, universe: sensex_atm}}
 stores: {ticks: "parket:///x"}
 trading: {mode: tset, last_entry_time: "25:00"}
 """
+WITHOUT_KITE = {name: value for name, value in os.environ.items() if "KITE" not in name and "ZERODHA" not in name}
 NAMED = ("desk.data_drr", "venues.kite.api_key", "feeds.sensex_desk.venue", "stores.ticks", "trading.mode")
 
 
 def check(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "muhurat", "check", "--desk", str(path), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=WITHOUT_KITE)
 
 
 def test_six_mistakes_are_named_at_once_and_the_exit_code_says_wrong_use(tmp_path: Path) -> None:
@@ -49,7 +51,8 @@ def test_a_file_that_is_right_but_lacks_a_session_says_what_to_do(tmp_path: Path
     rows = {row["what"]: row for row in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 1
     assert rows["kite token"]["verdict"] == "wrong"
-    assert "muhurat login" in rows["kite token"]["hint"]
+    assert "api_key" in rows["kite token"]["detail"]
+    assert "developers.kite.trade" in rows["kite token"]["hint"]
     assert "cannot be reached" in rows["kite ticker"]["detail"]
     assert {rows[what]["verdict"] for what in ("desk file", "folders", "tick store", "page")} == {"ok"}
     assert "api_secret" not in done.stdout

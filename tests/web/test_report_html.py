@@ -79,7 +79,7 @@ def test_gaps_alerts_and_modelled_prices_are_told() -> None:
     assert f"{FEED} 11:03:00 11:04:03 1 m 3 s down" in seen
     assert "11:03:00 recorder: killed look" in seen
     assert "SENSEX26N1980000CE modelled" in seen
-    assert "some prices are modelled" in seen
+    assert "trades at modelled prices are marked" in seen
 
 
 def test_a_rehearsed_day_says_how_it_came_about() -> None:

@@ -215,7 +215,7 @@ def test_the_page_in_a_real_browser_follows_the_desk(desk: MadeDesk, browser: An
             assert service in main.inner_text()
 
         desk.decide(said[first_fill:])
-        main.get_by_text("−₹469.04").wait_for()
+        main.get_by_text("−₹469.04", exact=True).wait_for()
         head.get_by_text("−₹469.04").wait_for()
         assert "premium stop" in main.inner_text()
         assert drawn(page) == ("", BARS, 1)

@@ -194,6 +194,7 @@ def gauges_of(engine: Engine) -> dict[str, Any]:
         **_position_gauges(engine),
         "realised": plain_rupees(engine.risk.realised_paise),
         "trades": engine.risk.trades,
+        "max_trades": engine.facts.limits.max_trades_per_day,
         "last_bar": decisions.when(engine.last_bar.start_ns) if engine.last_bar else None,
         "late_ticks": engine.market.builder.late,
         "ended": engine.ended,

@@ -84,7 +84,10 @@ def lead(report: Mapping[str, Any]) -> str:
 def origin(report: Mapping[str, Any]) -> str:
     """Whose day it was, with what money, and whether every price was a market's."""
     modes = {"test": "TEST, paper money", "debug": "DEBUG, recorded candles", "live": "LIVE"}
-    told = "some prices are modelled, marked where they appear" if report["modelled"] else "no modelled prices"
+    traded = any(trade.get("modelled") for trade in report["trades"])
+    told = "no modelled prices"
+    if report["modelled"]:
+        told = "trades at modelled prices are marked" if traded else "some prices were modelled, none that was traded"
     return f"{report['desk']} · {modes.get(report['mode'], report['mode'])} · {told}"
 
 

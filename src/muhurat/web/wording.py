@@ -24,7 +24,7 @@ _RULES: Final = {
     "candle": RuleWords("candle, close − open", "pt"),
     "trend": RuleWords("short − long average", "pt"),
     "tightness": RuleWords("averages apart", "pt", "≤"),
-    "proximity": RuleWords("bar to short average", "pt", "<"),
+    "proximity": RuleWords("open or extreme to short average", "pt", "<"),
     "signal_strength": RuleWords("signal strength", "", "≥"),
     "last_entry_time": RuleWords("bar closes at", "", "≤"),
     "closed_this_bar": RuleWords("position closed in this bar"),

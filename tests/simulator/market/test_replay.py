@@ -164,8 +164,37 @@ def test_candles_count_the_session_s_packets_only(feed):
 def test_frames_are_the_recorded_instants(feed):
     frames = list(RecordedMarket(feed).frames([OPTION, 265, 99], OPEN_NS, OPEN_NS + 3_600 * NS_PER_S))
 
-    assert [frame.send_ns for frame in frames] == [RECORDS[2][0], RECORDS[3][0], LATER[0][0]]
-    assert frames[0].tokens == (265, OPTION)
+    assert [(frame.send_ns, frame.message) for frame in frames] == [RECORDS[2], RECORDS[3], LATER[0]]
+    assert frames[0].tokens == (OPTION, 265)
+
+
+def test_a_listener_gets_heartbeats_and_no_message_without_its_instruments(feed):
+    frames = list(RecordedMarket(feed).frames([265], 0, 2**62))
+
+    assert [frame.message for frame in frames] == [RECORDS[0][1], b"\0", RECORDS[2][1], LATER[0][1]]
+    assert list(RecordedMarket(feed).frames([99], OPEN_NS, 2**62)) == []
+
+
+def test_what_ended_before_a_listener_came_is_not_read_again(feed):
+    ten = OPEN_NS + 45 * 60 * NS_PER_S
+
+    assert list(RecordedMarket(feed).payloads(ten)) == LATER
+    assert list(RecordedMarket(feed).payloads(ten - 1)) == RECORDS + LATER
+
+
+def test_an_index_has_the_range_that_was_recorded_not_that_of_its_packets(feed):
+    quote = RecordedMarket(feed).state(265, OPEN_NS + 6 * NS_PER_S)
+
+    assert (quote.open, quote.high, quote.low) == (8_000_990, 8_001_050, 8_000_950)
+
+
+def test_of_an_instrument_that_was_listed_and_never_came_nothing_is_known(feed):
+    market = RecordedMarket(feed)
+    vix = next(row.token for row in market.instruments() if row.instrument.symbol == "INDIA VIX")
+
+    assert market.state(vix, OPEN_NS).last_price == 0
+    assert len(market.series(vix)) == 0
+    assert market.candles(vix, 3, 0, 2**62) == []
 
 
 def test_instruments_come_from_the_universe_beside_the_journal(feed):
@@ -187,21 +216,22 @@ def test_instruments_come_from_the_universe_beside_the_journal(feed):
     path.parent.mkdir()
     path.write_text(json.dumps({"instruments": {entry["symbol"]: entry}}))
 
-    (row,) = RecordedMarket(feed).instruments()
+    row, unnamed = RecordedMarket(feed).instruments()
 
     assert row.modelled
     assert (row.instrument.type, row.instrument.expiry) == (InstrumentType.CALL, date(2025, 9, 11))
+    assert (unnamed.token, unnamed.instrument.symbol, unnamed.tradable) == (265, "265", False)
     path.write_text('{"instruments": {"X": {}}}')
     with pytest.raises(MuhuratError, match=r"sensex_desk_20250902\.json"):
         RecordedMarket(feed).instruments()
 
 
-def test_without_a_universe_the_indices_are_known(feed):
-    assert {entry.instrument.symbol for entry in RecordedMarket(feed).instruments()} == {
-        "SENSEX",
-        "NIFTY 50",
-        "INDIA VIX",
-    }
+def test_without_a_universe_the_indices_are_known_and_what_else_came_has_its_number(feed):
+    listed = {entry.instrument.symbol: entry for entry in RecordedMarket(feed).instruments()}
+
+    assert listed.keys() == {"SENSEX", "NIFTY 50", "INDIA VIX", str(OPTION)}
+    assert listed[str(OPTION)].instrument.exchange == "BFO"
+    assert listed[str(OPTION)].tradable
 
 
 def test_what_is_no_journal_is_refused(tmp_path, feed):

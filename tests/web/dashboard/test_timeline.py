@@ -23,9 +23,7 @@ def bars_of(html: str, told: str) -> list[tuple[float, float]]:
 
 def test_a_day_on_which_nothing_ran_yet_still_has_its_hours_and_session(tmp_path: Path) -> None:
     html = timeline(MadeDesk(tmp_path).look())
-    assert text(html).startswith(
-        "Thursday 19 November 2026 bought sold; green won, red lost gap alert now events 08:00"
-    )
+    assert text(html).startswith("Thursday 19 November 2026 bought sold gap alert now events 08:00")
     assert "19:00" in text(html)
     ((left, width),) = bars_of(html, "open 09:15 to 15:40")
     assert left == pytest.approx(100 * 105 / 690, abs=0.05)

@@ -96,7 +96,8 @@ def test_each_entry_rule_is_told_with_value_limit_and_verdict(desk: MadeDesk) ->
     desk.clock.at_ns = at("09:18:10")
     desk.decide(until("bar"))
     told = text(trading.why(desk.look()))
-    assert told.startswith("Why bar 09:15, began 3 m 10 s ago no signal rule value limit ✓ bars of history 1 ≥ 1")
+    assert told.startswith("Why bar 09:15, ended 10 s ago, judged for a PE no signal rule value limit")
+    assert "✓ bars of history 1 ≥ 1" in told
     assert "✗ candle, close − open 0.00 pt < 0" in told
     assert "✓ averages apart 0.00 pt ≤ 10,000.00" in told
 

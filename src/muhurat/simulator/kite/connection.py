@@ -22,7 +22,7 @@ from muhurat.simulator.market.packets import split
 HEARTBEAT_S: Final = 3.0
 """Real seconds; measured on the real ticker, also while data flows."""
 
-_RECORDED_ALSO_BEAT_S: Final = 2 * HEARTBEAT_S
+RECORDED_ALSO_BEAT_S: Final = 2 * HEARTBEAT_S
 """After a recorded heartbeat ours wait this long for the next recorded one."""
 
 _HEARTBEAT_BELOW: Final = 2
@@ -242,7 +242,7 @@ class Connection(WSListener):
     def _play_again(self, message: bytes) -> None:
         """Send a recorded message as it was; to a client that carries less, what it carries of it."""
         if len(message) < _HEARTBEAT_BELOW:
-            self._send_heartbeat(message, _RECORDED_ALSO_BEAT_S)
+            self._send_heartbeat(message, RECORDED_ALSO_BEAT_S)
             return
         sent, modes = list(split(message)), self._modes
         wanted = [shortened(packet, modes[token]) for token, packet in sent if token in modes]

@@ -78,7 +78,8 @@ def _index_series(token: int, send_ns: Ints, rows: np.ndarray[tuple[int], np.dty
     nothing = np.zeros(len(rows), dtype=np.int64)
     ticks = Ticks(rows["exchange_s"].astype(np.int64), prices, nothing, nothing)
     bare = index_series(token, send_ns, ticks, int(rows["close"][0]))
-    return replace(bare, **{name: rows[name].astype(np.int32) for name in ("open", "high", "low", "close")})
+    own: dict[str, Any] = {name: rows[name].astype(np.int32) for name in ("open", "high", "low", "close")}
+    return replace(bare, **own)
 
 
 def _full_series(token: int, send_ns: Ints, rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> Series:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from muhurat.web.dashboard.theme import badge
 from muhurat.web.markup import coloured, dot
-from muhurat.web.palette import AMBER, GREEN, GREY, RED
+from muhurat.web.palette import AMBER, BLUE, GREEN, GREY, RED
 from muhurat.web.snapshot import Place, Snapshot
 from muhurat.web.verdict import problems
 from muhurat.web.wording import NOTHING, clock, number_of, plain, rupees
@@ -28,6 +28,7 @@ def header(place: Place, shot: Snapshot) -> str:
         f'<span class="name">{escape(place.name)}</span>',
         f'<span>{dot(colour)}<b style="color:{colour}">{word}</b></span>',
         badge(mode, mode_colour),
+        *([badge(f"REHEARSAL ×{shot.speed:,.0f}", BLUE)] if shot.speed != 1 else []),
         _trading(shot),
         f'<span><span class="big">{clock(shot.now_ns)}</span> <span class="quiet">IST</span></span>',
         f'<span class="quiet">{escape(shot.session_line)}</span>',
@@ -59,7 +60,18 @@ def _trading(shot: Snapshot) -> str:
     state, why = shot.trading_state
     colour = _TRADING.get(state, GREY)
     reason = f' <span class="quiet">{escape(plain(why))}</span>' if why and colour not in (GREEN, GREY) else ""
-    return f'<span>trading <b style="color:{colour}">{escape(state)}</b>{reason}</span>'
+    return f'<span>trading <b style="color:{colour}">{escape(state)}</b>{reason}{_trades_left(shot)}</span>'
+
+
+def _trades_left(shot: Snapshot) -> str:
+    """How many of the day's trades are used; when all are, that no entry will follow."""
+    used, most = shot.trader.get("trades"), shot.trader.get("max_trades")
+    if used is None or most is None:
+        return ""
+    told = f"{used} of {number_of(int(most), 'trade')}"
+    return (
+        f' <span class="wait">no more entries, {told}</span>' if used >= most else f' <span class="quiet">{told}</span>'
+    )
 
 
 def _feeds(shot: Snapshot) -> str:

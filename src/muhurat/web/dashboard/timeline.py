@@ -14,7 +14,7 @@ from typing import Any, Final
 from muhurat.clock import NS_PER_S, ist, ist_ns, to_ns
 from muhurat.web.decisions import Line
 from muhurat.web.markup import BOUGHT, SOLD, heading, key
-from muhurat.web.palette import AMBER, BLUE, GREEN, GREY, RED, STATE_COLOURS
+from muhurat.web.palette import AMBER, BLUE, GREY, RED, STATE_COLOURS
 from muhurat.web.snapshot import Snapshot
 from muhurat.web.wording import clock, contract, rupees
 
@@ -72,8 +72,8 @@ def _shown(shot: Snapshot) -> _Day:
 
 def _legend() -> str:
     return (
-        key(f'<polygon points="{BOUGHT}" fill="{GREY}"/>', "bought")
-        + key(f'<polygon points="{SOLD}" fill="{GREY}"/>', "sold; green won, red lost")
+        key(f'<polygon points="{BOUGHT}" fill="{BLUE}"/>', "bought")
+        + key(f'<polygon points="{SOLD}" fill="{GREY}"/>', "sold")
         + key(_SPAN.format(AMBER), "gap")
         + key(_PIN.format(RED), "alert")
         + key(f'<line y1="-5" y2="5" stroke="{BLUE}" stroke-width="1.5"/>', "now")
@@ -137,10 +137,11 @@ def _events(shot: Snapshot, middle: float, day: _Day) -> Iterator[str]:
         for gap in facts.get("gap_list", []):
             yield from _gap(feed, gap, middle, day)
     for trade in shot.decisions.trades:
-        colour = GREEN if float(trade["net"]) >= 0 else RED
-        for did, word, shape in (("entry", "bought", BOUGHT), ("exit", "sold", SOLD)):
+        result = f", net {rupees(float(trade['net']), sign=True)}"
+        sides = (("entry", "bought", BOUGHT, BLUE, ""), ("exit", "sold", SOLD, GREY, result))
+        for did, word, shape, colour, earned in sides:
             at = trade[f"{did}_time"]
-            told = f"{word} {contract(trade)} at {rupees(float(trade[f'{did}_price']))}, {at[11:19]}"
+            told = f"{word} {contract(trade)} at {rupees(float(trade[f'{did}_price']))}, {at[11:19]}{earned}"
             yield _mark(at, f'<polygon points="{shape}" fill="{colour}"/>', told, middle, day)
     for alert in shot.alerts:
         colour = RED if alert["level"] == "critical" else AMBER

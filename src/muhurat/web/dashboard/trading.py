@@ -29,6 +29,7 @@ from muhurat.web.wording import (
 )
 
 _LATE_S: Final = 5.0
+_BAR_S: Final = 180.0
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -91,7 +92,7 @@ def why(shot: Snapshot) -> str:
         return heading("Why") + empty("No bar has closed yet. The first is judged three minutes after the open.")
     bar = bars[-1]
     verdict = str(bar["verdict"])
-    title = heading("Why", f"bar {escape(bar['label'][11:16])}{_age(shot, bar)}")
+    title = heading("Why", f"bar {escape(bar['label'][11:16])}{_age(shot, bar)}{_side(bar)}")
     told = f'<div class="big">{escape(plain(verdict))}</div>'
     if not bar["rules"]:
         return title + told + empty("No rule was judged on this bar: the entry filled in it.")
@@ -142,9 +143,17 @@ def _late(shot: Snapshot) -> str:
 
 
 def _age(shot: Snapshot, bar: Line) -> str:
-    """How long ago the bar began, as long as that tells anything."""
-    seconds = (shot.now_ns - to_ns(datetime.fromisoformat(bar["label"]))) / NS_PER_S
-    return f", began {duration(seconds)} ago" if shot.in_session and seconds > 0 else ""
+    """How long ago the bar ended, as long as that tells anything."""
+    seconds = (shot.now_ns - to_ns(datetime.fromisoformat(bar["label"]))) / NS_PER_S - _BAR_S
+    return f", ended {duration(seconds)} ago" if shot.in_session and seconds > 0 else ""
+
+
+def _side(bar: Line) -> str:
+    """For which side the entry rules were judged: the candle's direction chooses it."""
+    limits = {rule["name"]: str(rule["limit"]) for rule in bar["rules"]}
+    sides = {">": "CE", "<": "PE"}
+    side = sides.get(limits.get("candle", "")[:1])
+    return f", judged for a {side}" if side else ""
 
 
 def _judged(rule: dict[str, Any], *, leaving: bool) -> str:
