@@ -68,7 +68,7 @@ class MissingDriver(MuhuratError):
     def __init__(self, library: str, extra: str) -> None:
         super().__init__(
             f"the library {library!r} is not installed",
-            hint=f"add it with: pip install 'muhurat[{extra}]'",
+            hint=f"add it with: pip install 'muhurat[{extra}]', in a checkout: pip install -e '.[{extra}]'",
         )
 
 

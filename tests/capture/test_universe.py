@@ -16,8 +16,6 @@ from muhurat.capture.universe import (
     build,
     load_universe,
     load_wanted,
-    nearest_strike,
-    recentre,
     save_universe,
     save_wanted,
     universe_path,
@@ -103,8 +101,7 @@ def test_eleven_strikes_around_the_money_of_this_week_with_index_volatility_and_
     ("spot", "strike"),
     [("80549.99", 80_500), ("80550", 80_600), ("80550.01", 80_600), ("80450", 80_500), ("80650", 80_700)],
 )
-def test_the_nearest_strike_is_rounded_half_up(spot: str, strike: int) -> None:
-    assert nearest_strike(Decimal(spot), 100) == strike
+def test_the_centre_is_the_strike_nearest_to_the_spot(spot: str, strike: int) -> None:
     assert made(spot).centre == strike
 
 
@@ -139,37 +136,6 @@ def test_a_dump_without_index_or_options_is_refused() -> None:
         made(rows=[row for row in dump() if row.symbol != "SENSEX"])
     with pytest.raises(UniverseError, match="no SENSEX option that expires on 2025-09-02 or later"):
         made(rows=dump()[:7])
-
-
-def test_the_centre_follows_the_spot_and_keeps_what_is_held_or_was_used() -> None:
-    universe = made()
-    used = ["SENSEX2590480000CE", "SENSEX2590480100PE"]
-
-    moved = recentre(universe, Decimal(80851), used)
-
-    assert moved.centre == 80_900
-    assert strikes_of(moved) == [80_000, 80_100, *range(80_400, 81_500, 100)]
-    assert set(used) <= set(moved.instruments)
-    assert "SENSEX2590480000PE" in moved.reserve
-    assert "SENSEX2590480000PE" not in moved.instruments
-    assert list(moved.instruments)[:3] == ["SENSEX", "INDIA VIX", "SENSEX25SEPFUT"]
-
-
-def test_a_move_within_the_same_strike_changes_nothing() -> None:
-    universe = made()
-
-    assert recentre(universe, Decimal(80549), []) is universe
-
-
-def test_going_there_and_back_loses_no_contract() -> None:
-    universe = made()
-
-    there = recentre(universe, Decimal(82100), [])
-    back = recentre(there, Decimal(80500), [])
-
-    assert back.instruments == universe.instruments
-    assert back.reserve == universe.reserve
-    assert len(there.reserve) + len(there.instruments) == len(universe.reserve) + len(universe.instruments)
 
 
 def test_wanted_symbols_come_from_the_reserve_and_strangers_are_named() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from muhurat.clock import ManualClock
-from muhurat.errors import StoreError
+from muhurat.errors import MissingDriver, StoreError
+from muhurat.stores import registry
 from muhurat.stores.parquet import ParquetTickStore
 from muhurat.stores.registry import open_tick_store, path_of
 
@@ -38,3 +39,14 @@ def test_a_url_without_a_path_is_refused(tmp_path: Path, url: str) -> None:
 def test_an_unknown_scheme_is_refused_naming_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no tick store for 'mongodb'; known: parquet"):
         open_tick_store("mongodb://host", base=tmp_path, clock=ManualClock(), universe=tmp_path)
+
+
+def test_a_store_whose_library_is_not_installed_names_the_command_that_adds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "store_of_tomorrow.py").write_text("import a_library_that_nobody_installed")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registry, "TICK_STORES", {"tomorrow": "store_of_tomorrow"})
+    with pytest.raises(MissingDriver, match="a_library_that_nobody_installed") as caught:
+        open_tick_store("tomorrow:///./x", base=tmp_path, clock=ManualClock(), universe=tmp_path)
+    assert "pip install 'muhurat[tomorrow]'" in caught.value.hint

@@ -5,11 +5,9 @@ from datetime import date, time
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from muhurat.model.instrument import Instrument, InstrumentType
-from muhurat.trading.contracts import by_strike, current_week, nearest_strike, signal_strike, watched
+from muhurat.trading.contracts import by_strike, current_week, signal_strike, watched
 from tests.trading.tables import CE, at, contract
 
 NOON = time(12, 0)
@@ -17,14 +15,6 @@ NOON = time(12, 0)
 
 def row(symbol: str, expiry: date, strike: str, kind: InstrumentType, name: str = "SENSEX") -> Instrument:
     return Instrument(1, 1, symbol, name, "BFO", "BFO-OPT", kind, expiry, Decimal(strike), Decimal("0.05"), 20)
-
-
-@pytest.mark.parametrize(
-    ("spot", "strike"),
-    [(80_449.99, 80_400), (80_450.0, 80_500), (80_500.0, 80_500), (80_549.99, 80_500), (80_550.0, 80_600)],
-)
-def test_the_nearest_strike_is_half_up(spot: float, strike: int) -> None:
-    assert nearest_strike(spot, 100) == strike
 
 
 @pytest.mark.parametrize(
@@ -38,12 +28,6 @@ def test_from_noon_on_the_strike_is_taken_175_points_lower(closes: str, strike: 
 def test_the_afternoon_strike_is_rounded_after_the_points_are_taken_off() -> None:
     assert signal_strike(80_725.0, at("12:00"), 100, NOON, 175.0) == 80_600
     assert signal_strike(80_724.99, at("12:00"), 100, NOON, 175.0) == 80_500
-
-
-@settings(deadline=None)
-@given(st.floats(10_000, 200_000).map(lambda spot: round(spot, 2)))
-def test_no_strike_is_further_than_half_a_step_from_the_index(spot: float) -> None:
-    assert -50 < nearest_strike(spot, 100) - spot <= 50
 
 
 def test_the_current_week_is_the_next_expiry_from_the_day_on() -> None:

@@ -178,24 +178,13 @@ def test_a_session_cannot_close_over_an_open_trade_nor_open_one_after(ledger: Le
     assert [each.id for each in ledger.trades(DAY)] == ["T1"]
 
 
-@pytest.mark.parametrize(
-    ("results", "losses"),
-    [("", 0), ("L", 1), ("LL", 2), ("LLW", 0), ("WLL", 2), ("LWL", 1), ("W", 0)],
-)
-def test_consecutive_losses_count_since_the_last_win(ledger: Ledger, results: str, losses: int) -> None:
-    for number, result in enumerate(results, 1):
-        trade(ledger, number, "300", "320" if result == "W" else "299")
-    assert ledger.consecutive_losses(SESSION) == losses
-
-
-def test_a_flat_trade_neither_adds_a_loss_nor_ends_the_row(ledger: Ledger) -> None:
+def test_a_trade_that_made_nothing_is_flat(ledger: Ledger) -> None:
     free = Charges(*[Decimal(0)] * 6)
     trade(ledger, 1, "300", "299")
     entry = ExecutedOrder("E2", "BUY", ns(1), (Execution(Decimal(300), 20, ns(200)),), free)
     leave = ExecutedOrder("X2", "SELL", ns(1), (Execution(Decimal(300), 20, ns(250)),), free)
     ledger.open_trade(opening(2, entry))
     assert ledger.close_trade("T2", [leave], "time").outcome == "FLAT"
-    assert ledger.consecutive_losses(SESSION) == 1
 
 
 def test_modes_of_one_day_are_kept_apart(ledger: Ledger) -> None:
@@ -204,7 +193,6 @@ def test_modes_of_one_day_are_kept_apart(ledger: Ledger) -> None:
     trade(ledger, 2, "300", "290")
     assert [each.mode for each in ledger.trades(DAY)] == ["test", "debug"]
     assert [each.id for each in ledger.trades(DAY, "debug")] == ["T2"]
-    assert ledger.consecutive_losses(SESSION) == 0
     with pytest.raises(LedgerError, match="has sessions in the modes"):
         ledger.session(DAY)
     assert ledger.session(date(2026, 11, 19)) is None

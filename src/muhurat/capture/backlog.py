@@ -38,10 +38,10 @@ def gap_entry(from_ns: int, to_ns: int, reason: str, **more: Any) -> dict[str, A
 
 
 class Backlog:
-    """Items in order of arrival. `dropped_records` and `dropped_bytes` count what had to be given up, ever."""
+    """Items in order of arrival. `dropped_records` counts what had to be given up, ever."""
 
     def __init__(self, most_bytes: int) -> None:
-        self.bytes = self.records = self.dropped_records = self.dropped_bytes = 0
+        self.bytes = self.records = self.dropped_records = 0
         self._most_bytes = most_bytes
         self._items: deque[Item] = deque()
         self._lost: tuple[int, int, int] | None = None  # first instant, records, bytes not yet told of
@@ -86,7 +86,6 @@ class Backlog:
         first_ns, records, size = self._lost or (ts_ns, 0, 0)
         self._lost = (first_ns, records + 1, size + len(payload))
         self.dropped_records += 1
-        self.dropped_bytes += len(payload)
 
     def _tell_loss(self) -> None:
         """Put the gap before what is left, and its mark on the first message behind it."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from muhurat.capture.universe import load_universe
+from muhurat.capture.universe import file_stamp, load_universe
 
 
 class DayNames:
@@ -65,23 +65,15 @@ class TokenNames:
         Raises `UniverseError` when the file is there and spoilt.
         """
         path = self._universe / f"{self._feed}_{day}.json"
-        stamp = _stamp(path)
+        stamp = file_stamp(path)
         if (day, stamp) != (self._day, self._stamp) or not self._day:
             self._day, self._stamp = day, stamp
             self._names = DayNames(_named(path) if stamp else {})
         return self._names
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_mtime_ns, found.st_ino
-
-
 def _named(path: Path) -> dict[int, tuple[str, bool]]:
-    """The instruments that are recorded and those that may be, or were before the universe was centred anew."""
+    """The instruments that are recorded and those that may be."""
     universe = load_universe(path)
     entries = {**universe.reserve, **universe.instruments}
     return {entry.token: (symbol, entry.modelled) for symbol, entry in entries.items()}

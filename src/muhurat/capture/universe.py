@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ import msgspec
 
 from muhurat.clock import ist
 from muhurat.errors import MuhuratError
-from muhurat.model.instrument import Instrument, InstrumentType
+from muhurat.model.instrument import Instrument, InstrumentType, nearest_strike
 
 
 class UniverseError(MuhuratError):
@@ -98,11 +98,6 @@ UNIVERSES: Final[Mapping[str, IndexUniverse]] = {"sensex_atm": SENSEX_ATM}
 """The universes a desk file may name; any other is the path of a universe file."""
 
 
-def nearest_strike(spot: Decimal, step: int) -> int:
-    """The strike nearest to the spot, half up."""
-    return int((spot / step).quantize(Decimal(1), ROUND_HALF_UP)) * step
-
-
 def build(
     kind: IndexUniverse,
     instruments: Iterable[Instrument],
@@ -143,32 +138,6 @@ def build(
     )
 
 
-def recentre(universe: Universe, spot: Decimal, held: Collection[str], step: int = 100) -> Universe:
-    """The universe around the present spot: same strikes on either side, and whatever is held or was used today.
-
-    Unchanged while the nearest strike is the same.
-    """
-    centre = nearest_strike(spot, step)
-    if centre == universe.centre:
-        return universe
-    keep = set(held)
-    known = universe.reserve | universe.instruments
-    near = {strike for strike, _ in _around(centre, universe.strikes, step)}
-    inside = {
-        symbol: entry
-        for symbol, entry in known.items()
-        if not entry.is_option or symbol in keep or _strike(entry) in near
-    }
-    options = sorted((entry for entry in inside.values() if entry.is_option), key=lambda e: (_strike(e), e.type))
-    fixed = {symbol: entry for symbol, entry in universe.instruments.items() if not entry.is_option}
-    return msgspec.structs.replace(
-        universe,
-        centre=centre,
-        instruments=fixed | {entry.symbol: entry for entry in options},
-        reserve={symbol: entry for symbol, entry in known.items() if symbol not in inside},
-    )
-
-
 def with_wanted(universe: Universe, symbols: Iterable[str]) -> tuple[Universe, list[str]]:
     """The universe with these symbols taken in from its reserve, and those it does not know."""
     asked = [symbol for symbol in dict.fromkeys(symbols) if symbol not in universe.instruments]
@@ -188,6 +157,15 @@ def universe_path(folder: Path, feed: str, day: date) -> Path:
 def want_path(folder: Path, feed: str, day: date) -> Path:
     """Where the trader says which further symbols it needs recorded."""
     return folder / f"{feed}_{day:%Y%m%d}.want.json"
+
+
+def file_stamp(path: Path) -> tuple[int, int] | None:
+    """Differs whenever a file was written anew; None while there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 def load_universe(path: Path) -> Universe:
@@ -280,10 +258,6 @@ def _entry(kind: IndexUniverse, row: Instrument, modelled: Collection[str]) -> E
         asset_class="indices",
         modelled=row.symbol in modelled,
     )
-
-
-def _strike(entry: Entry) -> int:
-    return int(Decimal(entry.strike or 0))
 
 
 def _replace(path: Path, content: bytes) -> None:

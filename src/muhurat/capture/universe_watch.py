@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from muhurat.capture.universe import load_universe, load_wanted, save_universe, universe_path, want_path, with_wanted
+from muhurat.capture.universe import (
+    file_stamp,
+    load_universe,
+    load_wanted,
+    save_universe,
+    universe_path,
+    want_path,
+    with_wanted,
+)
 from muhurat.errors import MuhuratError
 
 _Stamp = tuple[int, int] | None
@@ -25,7 +33,7 @@ class UniverseWatch:
     def look(self, day: date) -> list[int] | None:
         """The tokens to record from now on; None when nothing has changed, or what changed is spoilt."""
         path, wishes = universe_path(self._folder, self._feed, day), want_path(self._folder, self._feed, day)
-        seen = (day, _stamp(path), _stamp(wishes))
+        seen = (day, file_stamp(path), file_stamp(wishes))
         if seen == self._seen:
             return None
         self._seen = seen
@@ -34,7 +42,7 @@ class UniverseWatch:
         except (MuhuratError, OSError) as error:
             self.problem = str(error)
             return None
-        self._seen = (day, _stamp(path), seen[2])
+        self._seen = (day, file_stamp(path), seen[2])
         return tokens
 
     def _read(self, path: Path, wishes: Path) -> list[int]:
@@ -46,11 +54,3 @@ class UniverseWatch:
         self.missing = [*universe.missing, *unknown]
         self.problem = ""
         return larger.tokens()
-
-
-def _stamp(path: Path) -> _Stamp:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_mtime_ns, found.st_ino

@@ -47,3 +47,8 @@ class Instrument:
     def key(self) -> str:
         """`EXCHANGE:SYMBOL`, the form Kite's quote calls take."""
         return f"{self.exchange}:{self.symbol}"
+
+
+def nearest_strike(spot: Decimal | float, step: int) -> int:
+    """The strike nearest to where an index stands; half way between two it is the upper one."""
+    return int((2 * spot + step) // (2 * step)) * step

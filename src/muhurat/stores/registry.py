@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from muhurat.clock import Clock
-from muhurat.errors import StoreError
+from muhurat.errors import MissingDriver, StoreError
 
 if TYPE_CHECKING:
     from muhurat.stores.base import TickStore
@@ -24,13 +25,23 @@ def open_tick_store(url: str, *, base: Path, clock: Clock, universe: Path) -> Ti
     """The tick store a desk names, such as `parquet:///./data/ticks`.
 
     `base` is the desk's folder, where relative paths start; `universe` the folder of its universe files. Nothing heavy
-    is imported before. Raises `StoreError` for an unknown scheme.
+    is imported before. Raises `StoreError` for an unknown scheme, `MissingDriver` when its library is not installed.
     """
     scheme = urlsplit(url).scheme
     if scheme not in TICK_STORES:
         raise StoreError(f"no tick store for {scheme or url!r}; known: {', '.join(TICK_STORES)}")
-    module = import_module(TICK_STORES[scheme])
+    module = _driver(scheme)
     return cast("TickStore", module.open_tick_store(url, base=base, clock=clock, universe=universe))
+
+
+def _driver(scheme: str) -> ModuleType:
+    """The module of a scheme; the extra that brings its library is named as the scheme is."""
+    try:
+        return import_module(TICK_STORES[scheme])
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("muhurat"):
+            raise
+        raise MissingDriver(error.name, scheme) from error
 
 
 def path_of(url: str, base: Path) -> Path:

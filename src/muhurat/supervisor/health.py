@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import msgspec
 
 from muhurat.clock import Clock
 from muhurat.heartbeat import read_heartbeats
@@ -59,7 +57,7 @@ class Health:
         speak = now >= self._next_line
         if speak:
             self._next_line = now + self._check_interval_s
-        said, memory = self._heartbeats(), _memory_by_session()
+        said, memory = read_heartbeats(self._run_dir), _memory_by_session()
         for service in services:
             process = service.process
             if process is not None and service.state in (State.STARTING, State.RUNNING):
@@ -68,13 +66,6 @@ class Health:
                     self._tell(service, process, memory_mb)
                 if not self._outgrown(service, process, memory_mb):
                     self._listen(service, process, said.get(service.spec.name, {}), now)
-
-    def _heartbeats(self) -> Mapping[str, dict[str, Any]]:
-        try:
-            return read_heartbeats(self._run_dir)
-        except msgspec.DecodeError as error:
-            self._log.warning("a heartbeat cannot be read", why=str(error))
-            return {}
 
     def _tell(self, service: Service, process: ServiceProcess, memory_mb: float) -> None:
         self._log.info(

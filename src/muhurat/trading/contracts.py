@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 
 from muhurat.clock import ist
-from muhurat.model.instrument import Instrument, InstrumentType
+from muhurat.model.instrument import Instrument, InstrumentType, nearest_strike
 from muhurat.model.position import OptionSide
 
 CALL: OptionSide = "CE"
@@ -49,11 +48,6 @@ def current_week(instruments: Iterable[Instrument], day: date, name: str = "SENS
 def by_strike(contracts: Iterable[Contract]) -> dict[tuple[Decimal, str], Contract]:
     """Contracts by strike and side, as a signal asks for them."""
     return {(contract.strike, contract.side): contract for contract in contracts}
-
-
-def nearest_strike(spot: float, step: int) -> int:
-    """The strike nearest to the index, half up."""
-    return math.floor(spot / step + 0.5) * step
 
 
 def signal_strike(spot: float, closed_ns: int, step: int, afternoon_from: time, afternoon_offset: float) -> int:

@@ -18,7 +18,6 @@ from muhurat.errors import MuhuratError
 
 INPUT: Final = "input.jsonl"
 DECISIONS: Final = "decisions.jsonl"
-_READ_SIZE: Final = 1 << 16
 
 Entry = dict[str, Any]
 

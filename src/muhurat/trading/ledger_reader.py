@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -158,11 +157,6 @@ class LedgerReader:
     def realised(self, session_id: str) -> Decimal:
         """Net P&L of a session's closed trades in rupees, after charges."""
         return sum(self._nets(session_id), Decimal(0))
-
-    def consecutive_losses(self, session_id: str) -> int:
-        """How many of the session's closed trades lost money (net < 0) since its last win (net > 0) or its start."""
-        since_win = takewhile(lambda net: net <= 0, reversed(self._nets(session_id)))
-        return sum(net < 0 for net in since_win)
 
     def integrity_check(self) -> list[str]:
         """Every problem of the file and of its sums; an empty list is a sound ledger."""

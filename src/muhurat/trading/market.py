@@ -9,9 +9,10 @@ from decimal import Decimal
 import numpy as np
 
 from muhurat.model.bar import Bar
+from muhurat.model.instrument import nearest_strike
 from muhurat.model.tick import TickGroup
 from muhurat.trading.bars import BarBuilder
-from muhurat.trading.contracts import Contract, by_strike, nearest_strike, watched
+from muhurat.trading.contracts import Contract, by_strike, watched
 from muhurat.trading.indicators import advance
 from muhurat.trading.kernel import OptionView
 from muhurat.trading.orders import Quote

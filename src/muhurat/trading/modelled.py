@@ -16,8 +16,9 @@ from typing import Final
 from muhurat.clock import NS_PER_S, ist_ns
 from muhurat.errors import UsageError
 from muhurat.model.bar import Bar
+from muhurat.model.instrument import nearest_strike
 from muhurat.optionchain.black76 import black76
-from muhurat.trading.contracts import CALL, PUT, Contract, by_strike, nearest_strike
+from muhurat.trading.contracts import CALL, PUT, Contract, by_strike
 from muhurat.trading.parameters import Parameters
 from muhurat.trading.recorded import sibling
 

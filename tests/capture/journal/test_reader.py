@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from pathlib import Path
@@ -133,17 +132,6 @@ def test_the_writer_wakes_a_waiting_reader(tmp_path: Path, monkeypatch: pytest.M
         assert texts(reader.read()) == ["two"]
         later.join()
         writer.close()
-
-
-async def test_a_reader_in_an_event_loop_is_woken_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("muhurat.capture.journal.reader.POLL_S", 30.0)
-    with JournalReader(tmp_path, FEED, name="waiting") as reader, open_writer(tmp_path) as writer:
-        waiting = asyncio.create_task(reader.wait_async(20))
-        await asyncio.sleep(0.01)
-        writer.append([message("one")])
-
-        assert await waiting
-        assert texts(reader.read()) == ["one"]
 
 
 def test_a_reader_without_a_bell_finds_records_by_polling(tmp_path: Path) -> None:

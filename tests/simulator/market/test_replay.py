@@ -12,7 +12,7 @@ from muhurat.clock import NS_PER_S, ist_ns
 from muhurat.errors import MuhuratError
 from muhurat.model.instrument import InstrumentType
 from muhurat.simulator.market import Quote, RecordedMarket, build_market
-from muhurat.simulator.market.base import Level, UnknownToken
+from muhurat.simulator.market.base import NO_BOOK, Level, UnknownToken
 
 DAY = date(2025, 9, 2)
 OPEN_NS = ist_ns(DAY, time_of_day(9, 15))
@@ -149,7 +149,7 @@ def test_quotes_are_read_out_of_the_recorded_packets(feed):
     assert market.state(265, OPEN_NS + 6 * NS_PER_S).last_price == 8_001_000
     early = market.state(OPTION, OPEN_NS - 3_600 * NS_PER_S)
     assert early.last_price == 9_500
-    assert not early.has_book
+    assert early.bids == early.asks == NO_BOOK
 
 
 def test_candles_count_the_session_s_packets_only(feed):

@@ -9,7 +9,7 @@ from muhurat.clock import NS_PER_S
 from muhurat.errors import CalendarError
 from muhurat.model.instrument import InstrumentType
 from muhurat.simulator.market import DAY_MINUTES, SyntheticMarket
-from muhurat.simulator.market.base import QUOTE_COLUMNS, UnknownToken
+from muhurat.simulator.market.base import NO_BOOK, QUOTE_COLUMNS, UnknownToken
 
 FRIDAY = date(2026, 11, 20)
 SENSEX = 265
@@ -141,7 +141,7 @@ def test_before_the_open_a_quote_has_yesterday_s_close_and_open_interest_and_no_
     assert quote.last_price == quote.close == market.series(token).close[0]
     assert quote.oi > 0
     assert quote.volume == 0
-    assert not quote.has_book
+    assert quote.bids == quote.asks == NO_BOOK
     assert quote.exchange_s < market.series(token).exchange_s[0] - 8 * 3600
 
 
@@ -153,7 +153,7 @@ def test_during_the_day_a_quote_is_the_last_packet_sent_and_after_the_close_it_h
     assert market.state(token, int(series.send_ns[101]) - 1) == series.quote(100)
     late = market.state(token, int(series.send_ns[-1]) + 3600 * NS_PER_S)
     assert late.last_price == series.last_price[-1]
-    assert not late.has_book
+    assert late.bids == late.asks == NO_BOOK
 
 
 def test_the_running_candle_ends_at_the_present(market):

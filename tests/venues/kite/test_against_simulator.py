@@ -7,14 +7,15 @@ from collections.abc import Callable
 from random import Random
 
 from muhurat.clock import NS_PER_S, ClockPage, SimulatedClock
+from muhurat.model.instrument import InstrumentType
 from muhurat.venues.base import ConnectionKind
 from muhurat.venues.kite.decode import decode_message
-from muhurat.venues.kite.instruments import KiteInstruments, index_named, options_of
+from muhurat.venues.kite.instruments import KiteInstruments
 from muhurat.venues.kite.login import KiteToken, check_session
 from muhurat.venues.kite.rest import KiteRest
 from muhurat.venues.kite.stream import KiteStream, StreamLimits
 from tests.simulator.conftest import InThread, Running, kite, page, start_in_thread, threaded
-from tests.simulator.tiny_market import CALL, CALL_SYMBOL, DAY, DELAY_NS, INDEX, OPEN_NS, OPEN_S, index_quote
+from tests.simulator.tiny_market import CALL, CALL_SYMBOL, DELAY_NS, INDEX, OPEN_NS, OPEN_S, index_quote
 from tests.venues.kite.ticker_server import Listener, running, until
 
 __all__ = ["kite", "page", "start_in_thread", "threaded"]
@@ -103,8 +104,8 @@ def test_the_day_is_prepared_through_rest(threaded: InThread, page: ClockPage) -
     rest = KiteRest(threaded.urls["kite"], lambda: token, clock, wait=lambda seconds: None)
 
     instruments = KiteInstruments(threaded.urls["kite"]).fetch(["BSE", "BFO"])
-    sensex = index_named(instruments, "SENSEX")
-    (call,) = options_of(instruments, "SENSEX", instruments[1].expiry or DAY)
+    sensex = next(each for each in instruments if each.type is InstrumentType.INDEX)
+    (call,) = [each for each in instruments if each.type.is_option]
 
     assert check_session(token, rest, clock.now_ns()).user_id == simulation.app.user_id
     assert (sensex.token, call.symbol) == (INDEX, CALL_SYMBOL)

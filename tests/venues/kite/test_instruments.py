@@ -14,11 +14,7 @@ from muhurat.model.instrument import Instrument, InstrumentType
 from muhurat.venues.kite.instruments import (
     COLUMNS,
     KiteInstruments,
-    current_weekly_expiry,
-    index_named,
     load_instruments,
-    option_expiries,
-    options_of,
     parse_instruments,
     save_instruments,
 )
@@ -67,34 +63,7 @@ def test_an_index_is_known_by_its_segment_and_a_share_is_not_one() -> None:
     sensex, *_, share = found()
 
     assert (sensex.type, sensex.lot_size, sensex.expiry) == (InstrumentType.INDEX, 0, None)
-    assert index_named(found(), "SENSEX") == sensex
     assert (share.type, share.name) == (InstrumentType.EQUITY, "RELIANCE, INDUSTRIES")
-
-
-def test_options_are_picked_by_name_and_expiry_never_by_the_start_of_a_symbol() -> None:
-    picked = options_of(found(), "SENSEX", date(2026, 10, 8))
-
-    assert [each.symbol for each in picked] == ["SENSEX26O0872400PE", "SENSEX26O0872500CE", "SENSEX26O0872500PE"]
-    assert option_expiries(found(), "SENSEX") == [date(2026, 10, 8), date(2026, 10, 15)]
-
-
-@pytest.mark.parametrize(
-    ("today", "expiry"),
-    [
-        (date(2026, 10, 7), date(2026, 10, 8)),
-        (date(2026, 10, 8), date(2026, 10, 8)),
-        (date(2026, 10, 9), date(2026, 10, 15)),
-    ],
-)
-def test_the_current_expiry_is_the_next_one_today_included(today: date, expiry: date) -> None:
-    assert current_weekly_expiry(found(), "SENSEX", today) == expiry
-
-
-def test_what_the_dump_does_not_have_is_named() -> None:
-    with pytest.raises(VenueError, match="no options on 'SENSEX' that expire on 2026-10-16"):
-        current_weekly_expiry(found(), "SENSEX", date(2026, 10, 16))
-    with pytest.raises(VenueError, match="no index named 'BANKEX'"):
-        index_named(found(), "BANKEX")
 
 
 @pytest.mark.parametrize(
@@ -195,8 +164,7 @@ def test_the_real_sensex_chain_has_its_weekly_expiries(samples: Path) -> None:
     text = (samples / "kite" / "instruments" / "kite_bfo_2025-09.csv").read_text()
     instruments = parse_instruments(text, source="real")
 
-    assert current_weekly_expiry(instruments, "SENSEX", date(2025, 9, 12)) == date(2025, 9, 18)
-    chain = options_of(instruments, "SENSEX", date(2025, 9, 18))
-    assert {each.name for each in chain} == {"SENSEX"}
+    chain = [each for each in instruments if each.type.is_option and each.name == "SENSEX"]
+    assert min(each.expiry for each in chain if each.expiry and each.expiry > date(2025, 9, 11)) == date(2025, 9, 18)
     assert not any(each.symbol.startswith("SENSEX50") for each in chain)
     assert {each.lot_size for each in chain} == {20}

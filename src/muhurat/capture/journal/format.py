@@ -83,10 +83,6 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     flags: int = 0
 
-    @property
-    def after_gap(self) -> bool:
-        return bool(self.flags & AFTER_GAP)
-
 
 class ControlRecord(msgspec.Struct, frozen=True):
     """One line of the `.ctl` file; `position` is that of the record which follows it."""

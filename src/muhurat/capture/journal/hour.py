@@ -29,7 +29,6 @@ class AppendFailed(JournalError):
             hint="free space on the disk; recording goes on by itself" if full else "look at the disk's health",
         )
         self.accepted = accepted
-        self.disk_full = full
 
 
 class OpenHour:

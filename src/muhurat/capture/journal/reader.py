@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 import re
 import select
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -106,14 +104,6 @@ class JournalReader:
             self._sleep(min(POLL_S, timeout_s))
         return self._more()
 
-    async def wait_async(self, timeout_s: float) -> bool:
-        """`wait` for an event loop."""
-        for _ in range(_polls(timeout_s)):
-            if self._more():
-                return True
-            await self._sleep_async(min(POLL_S, timeout_s))
-        return self._more()
-
     def save(self, position: Position | None = None) -> None:
         """Keep a place (by default the present one) for the next reader of this name; replaces the file as a whole."""
         if self._name is None:
@@ -191,13 +181,6 @@ class JournalReader:
 
     def _sleep(self, seconds: float) -> None:
         select.select([self._bell.socket] if self._bell else [], [], [], seconds)
-
-    async def _sleep_async(self, seconds: float) -> None:
-        if self._bell is None:
-            await asyncio.sleep(seconds)
-            return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._bell.socket, 16), seconds)
 
 
 def saved_position(directory: Path, name: str) -> Position | None:

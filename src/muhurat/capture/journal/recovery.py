@@ -24,7 +24,7 @@ from muhurat.capture.journal.scan import Bytes, Damage, Found, open_bytes, scan
 Row = tuple[int, int, int, int, int, int]
 _TIME_AT: Final = 1
 _FLAGS_AT: Final = 5
-_Summary = tuple[int, int, int, int, int]
+_Summary = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,6 @@ class Recovery:
     ctl_size: int = 0
     idx_size: int = 0
     records: int = 0
-    last_ts_ns: int = 0
     latest_ts_ns: int = 0
     closed: bool = False
     dropped_rows: int = 0
@@ -83,7 +82,7 @@ class _Repair:
 
     def run(self) -> Recovery:
         kept, rescued = self._usable_rows()
-        _, _, bin_end, ctl_end, _ = self._summary(kept, rescued)
+        _, bin_end, ctl_end, _ = self._summary(kept, rescued)
         found, damaged, bin_torn = self._records_beyond(bin_end)
         lines, ctl_torn = self._lines_beyond(ctl_end)
         dropped = len(self._idx) // ROW.size - kept - len(rescued)
@@ -92,14 +91,13 @@ class _Repair:
         ctl_size = self._cut(self._paths.ctl, self._ctl, ctl_torn)
         self._rewrite_index(kept, rescued + fresh)
         self._idx = open_bytes(self._paths.idx)
-        records, last_ts_ns, _, _, latest_ts_ns = self._summary(len(self._idx) // ROW.size, [])
+        records, _, _, latest_ts_ns = self._summary(len(self._idx) // ROW.size, [])
         return Recovery(
             hour=self._paths.hour,
             bin_size=bin_size,
             ctl_size=ctl_size,
             idx_size=len(self._idx),
             records=records,
-            last_ts_ns=last_ts_ns,
             latest_ts_ns=latest_ts_ns,
             closed=ends_closed(self._paths),
             dropped_rows=dropped,
@@ -152,8 +150,8 @@ class _Repair:
         return HEADER.unpack_from(self._bin, offset) == (ts_ns // NS_PER_MS, length)
 
     def _summary(self, kept: int, rescued: list[Row]) -> _Summary:
-        """(records, time of the last, end of the .bin, end of the .ctl, latest time of all)."""
-        records = last_ts_ns = bin_end = ctl_end = latest_ts_ns = 0
+        """(records, end of the .bin, end of the .ctl, latest time of all)."""
+        records = bin_end = ctl_end = latest_ts_ns = 0
         for offset, ts_ns, _, _, length, flags in chain(
             ROW.iter_unpack(memoryview(self._idx)[: kept * ROW.size]), rescued
         ):
@@ -162,9 +160,8 @@ class _Repair:
                 continue
             records += 1
             bin_end = max(bin_end, offset + HEADER.size + length)
-            last_ts_ns = ts_ns
             latest_ts_ns = max(latest_ts_ns, ts_ns)
-        return records, last_ts_ns, bin_end, ctl_end, latest_ts_ns
+        return records, bin_end, ctl_end, latest_ts_ns
 
     def _records_beyond(self, start: int) -> tuple[list[Row], list[Damage], int]:
         """Rows for complete records the index does not know, the damage between them, and where a torn tail begins."""

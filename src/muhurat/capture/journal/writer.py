@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, Self
 
 from muhurat.capture.journal.doorbell import Doorbell
 from muhurat.capture.journal.files import Files
@@ -46,7 +46,7 @@ class JournalWriter:
     """The one writer of a feed's journal.
 
     `recovery` says what the newest hour on disk needed when the writer was opened. Counters: `records` and `bytes`
-    appended by this writer, `doubtful` records whose time was earlier than the one before, `faults` refused writes.
+    appended by this writer, `doubtful` records whose time was earlier than the one before.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class JournalWriter:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.feed = feed
-        self.records = self.bytes = self.doubtful = self.faults = 0
+        self.records = self.bytes = self.doubtful = 0
         self._clock = clock
         self._files = files or Files()
         self._looked_at = float("-inf")
@@ -95,11 +95,6 @@ class JournalWriter:
         return Position(self._hour.hour, self._hour.records) if self._hour else None
 
     @property
-    def last_ts_ns(self) -> int:
-        """When the newest record was received, also by earlier writers; 0 when there is none."""
-        return self._last_ns
-
-    @property
     def sync_error(self) -> OSError | None:
         """What the last synchronisation with the disk failed with, if it did."""
         return self._syncer.error if self._syncer else None
@@ -118,7 +113,7 @@ class JournalWriter:
             except AppendFailed as error:
                 self._count(rest[: error.accepted])
                 error.accepted += done
-                self._fail(error)
+                raise
         if self._unfinished:
             self._finish()
         self._ring()
@@ -127,10 +122,7 @@ class JournalWriter:
         """Write an entry to the `.ctl` file, in order with the records; raises `AppendFailed`."""
         at_ns = self._clock.now_ns() if ts_recv_ns is None else ts_recv_ns
         hour = self._hour_for(at_ns, 0)
-        try:
-            self._write_line(hour, entry, at_ns)
-        except AppendFailed as error:
-            self._fail(error)
+        self._write_line(hour, entry, at_ns)
         self._ring()
 
     def close(self) -> None:
@@ -157,7 +149,7 @@ class JournalWriter:
         self._finish_older(hours[:-1])
         hour = self._open(hours[-1])
         recovery = hour.recovery
-        self._last_ns = recovery.last_ts_ns
+        self._last_ns = recovery.latest_ts_ns
         now_ns = self._clock.now_ns()
         if recovery.repaired:
             self._write_line(hour, recovery.report(), now_ns)
@@ -186,7 +178,7 @@ class JournalWriter:
             return self._open(max(hour_name(ts_ns), self._newest))
         except AppendFailed as error:
             error.accepted = done
-            self._fail(error)
+            raise
 
     def _open(self, name: str) -> OpenHour:
         hour = OpenHour(HourPaths(self.directory, self.feed, name), self._files)
@@ -198,7 +190,7 @@ class JournalWriter:
     def _leave(self, hour: OpenHour) -> None:
         """Finish an hour; a disk that refuses its last line does not keep the next hour from beginning."""
         with suppress(AppendFailed):
-            self._write_line(hour, hour.counts(), max(self._last_ns, hour.recovery.last_ts_ns))
+            self._write_line(hour, hour.counts(), max(self._last_ns, hour.recovery.latest_ts_ns))
         self._hour = None
         self._unfinished.append(hour)
         self._finish()
@@ -264,10 +256,6 @@ class JournalWriter:
             self._looked_at = now
             self._bell.look()
         self._bell.ring()
-
-    def _fail(self, error: AppendFailed) -> NoReturn:
-        self.faults += 1
-        raise error
 
     def _release(self) -> None:
         self._closed = True

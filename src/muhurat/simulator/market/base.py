@@ -89,10 +89,6 @@ class Quote:
     bids: tuple[Level, ...] = NO_BOOK
     asks: tuple[Level, ...] = NO_BOOK
 
-    @property
-    def has_book(self) -> bool:
-        return self.bids[0].quantity > 0 or self.asks[0].quantity > 0
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:

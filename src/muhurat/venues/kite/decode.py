@@ -37,7 +37,6 @@ from muhurat.model.tick import TickBatch, TickGroup
 
 SEGMENT_CDS: Final = 3
 SEGMENT_BCD: Final = 6
-SEGMENT_INDICES: Final = 9
 SEGMENT_NCO: Final = 12
 
 _LEVELS: Final = range(1, 6)

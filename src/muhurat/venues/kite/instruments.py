@@ -5,8 +5,6 @@ header of `COLUMNS`. Numbers come as integers or floats depending on the day. In
 INDICES. The dump is made once a day, but strikes are added during a day that moves far; exchanges use their tokens
 again, even before the old contract has expired, so a dump is good for its day only (Kite Connect v3, "Market quotes and
 instruments").
-
-Contracts are picked by `name`, never by the beginning of a symbol: SENSEX50's symbols begin with SENSEX too.
 """
 
 from __future__ import annotations
@@ -133,33 +131,6 @@ def instruments_path(folder: Path, day: date) -> Path:
     return folder / f"kite_instruments_{day:%Y%m%d}.csv"
 
 
-def index_named(instruments: Iterable[Instrument], name: str) -> Instrument:
-    """The index of this name; raises `VenueError` when the dump has none."""
-    for each in instruments:
-        if each.type is InstrumentType.INDEX and each.name == name:
-            return each
-    raise _absent(f"no index named {name!r}")
-
-
-def options_of(instruments: Iterable[Instrument], name: str, expiry: date) -> list[Instrument]:
-    """The calls and puts on `name` (exactly that name) that expire on a day, by strike, calls first."""
-    found = [each for each in instruments if each.type.is_option and each.name == name and each.expiry == expiry]
-    return sorted(found, key=lambda each: (each.strike, each.type))
-
-
-def option_expiries(instruments: Iterable[Instrument], name: str) -> list[date]:
-    """The days on which options on `name` expire, earliest first."""
-    return sorted({each.expiry for each in instruments if each.type.is_option and each.name == name and each.expiry})
-
-
-def current_weekly_expiry(instruments: Iterable[Instrument], name: str, today: date) -> date:
-    """The next day on which options on `name` expire, today included; contracts already expired may still be listed."""
-    for expiry in option_expiries(instruments, name):
-        if expiry >= today:
-            return expiry
-    raise _absent(f"no options on {name!r} that expire on {today} or later")
-
-
 class _Place:
     """Where in the dump we are, for errors."""
 
@@ -249,7 +220,3 @@ def _row(each: Instrument) -> Iterator[object]:
 
 def _unreadable(message: str) -> VenueError:
     return VenueError(message, permanent=True, hint="the venue may have changed its dump; compare it with an older one")
-
-
-def _absent(message: str) -> VenueError:
-    return VenueError(f"the instrument dump has {message}", permanent=True, hint="is the dump of the right day?")
