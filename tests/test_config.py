@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,12 @@ def test_a_desk_file_needs_no_more_than_a_name(tmp_path: Path) -> None:
     desk = load(tmp_path, "desk: {name: x}")
     assert desk.data_dir == tmp_path / "data"
     assert desk.stores.ticks == "parquet:///./data/ticks"
+
+
+def test_a_secret_of_the_wrong_kind_is_named_and_not_shown(tmp_path: Path) -> None:
+    found = problems(tmp_path, "desk: {name: x}\nvenues: {kite: {api_key: 12345678, api_secret: [hush-hush]}}")
+    assert found.keys() == {"venues.kite.api_key", "venues.kite.api_secret"}
+    assert not any(shown in text for text in found.values() for shown in ("12345678", "hush"))
 
 
 def test_six_different_mistakes_are_told_in_one_go(tmp_path: Path) -> None:
@@ -96,6 +103,21 @@ def test_secrets_come_from_the_environment_before_dotenv(tmp_path: Path) -> None
 def test_keys_of_later_versions_are_read_past_and_named(tmp_path: Path) -> None:
     desk = load(tmp_path, "desk: {name: x}\njobs: {registry: process.json}\nstores: {cache: 'sqlite:///c'}")
     assert desk.unread_keys == ("jobs", "stores.cache")
+
+
+def test_a_time_without_quotes_is_refused_because_yaml_reads_a_number(tmp_path: Path) -> None:
+    desk = """
+desk: {name: x}
+venues: {kite: {}}
+feeds: {sensex_desk: {venue: kite, universe: sensex_atm, publish: "ticks:raw:binary"}}
+trading:
+  square_off_time: 15:20
+"""
+    assert "in quotes" in problems(tmp_path, desk)["trading.square_off_time"]
+    loaded = load(tmp_path, desk.replace("15:20", '"15:20"'))
+    assert loaded.trading is not None
+    assert loaded.trading.square_off_time == time(15, 20)
+    assert loaded.unread_keys == ("feeds.sensex_desk.publish",)
 
 
 def test_a_desk_cannot_be_changed_once_loaded(tmp_path: Path) -> None:

@@ -41,6 +41,24 @@ def test_trimming_keeps_the_newest_steps(tmp_path: Path) -> None:
     assert len(read_history(tmp_path)) == KEPT
 
 
+def test_trimming_keeps_a_file_of_few_long_lines_small_too(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for at_ns in range(30):
+        history.note(at_ns, "recorder", "backoff", "why " * 12_000)
+    before = (tmp_path / "history.jsonl").stat().st_size
+    history.trim()
+    assert (tmp_path / "history.jsonl").stat().st_size < before
+    assert read_history(tmp_path)[-1]["at_ns"] == 29
+
+
+def test_there_may_be_nothing_to_trim(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.trim()
+    history.note(1, "recorder", "running", "")
+    history.trim()
+    assert [step["at_ns"] for step in read_history(tmp_path)] == [1]
+
+
 def test_a_disk_that_refuses_the_line_does_not_stop_the_supervisor(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from muhurat.clock import ClockPage
+from muhurat.clock import ClockPage, SystemClock
 from muhurat.errors import MuhuratError
 from muhurat.supervisor.alerts import read_alerts
+from muhurat.supervisor.control import ask
 from muhurat.supervisor.history import read_history
+from muhurat.supervisor.spec import ServiceSpec
+from muhurat.supervisor.states import State
+from muhurat.supervisor.supervisor import Supervisor
 from muhurat.web.status import desk_status
 from tests.supervisor.support import QUIET, READY, SPEAKING, Desk, alive, desk_in, wait
 
@@ -221,3 +227,32 @@ def test_the_supervisor_leaves_no_zombie_while_services_come_and_go(desk: Desk) 
     up = desk.up({"name": "mayfly", "script": READY + "sys.exit(3)", "patience": {"burst": 4}})
     desk.wait_until("mayfly", state="fatal")
     assert psutil.Process(up.pid).children(recursive=True) == []
+
+
+class Broken:
+    """Hours that cannot be told, each time anew."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        self.asked = 0
+
+    def edges(self, day: date) -> tuple[int, int] | None:
+        self.asked += 1
+        raise RuntimeError(self.why)
+
+
+async def test_troubles_that_go_on_are_told_once_each_and_the_others_are_supervised(tmp_path: Path) -> None:
+    troubles = Broken("one"), Broken("two")
+    specs = [ServiceSpec(each.why, ("true",), each) for each in troubles]
+    supervisor = Supervisor(
+        [*specs, ServiceSpec("idle", ("true",))], tmp_path / "run", tmp_path / "logs", SystemClock()
+    )
+    running = asyncio.create_task(supervisor.run())
+    while not (min(each.asked for each in troubles) > 20 and supervisor.services[2].state is State.FINISHED):
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(ask, tmp_path / "run", {"do": "end"}) == {"ok": True}
+    await running
+
+    told = [alert["what"] for alert in read_alerts(tmp_path / "run")]
+    assert sorted(told) == ["supervisor: RuntimeError: one", "supervisor: RuntimeError: two"]

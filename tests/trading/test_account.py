@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from muhurat.model.money import to_rupees
 from muhurat.model.order import Action, ExitReason, Fill, Order, OrderEnded, Purpose
 from muhurat.trading.account import Account, Intent, NoBook
-from muhurat.trading.charges import charges_for
+from muhurat.trading.charges import charges_on_turnover
 from muhurat.trading.ledger import Ledger
 from tests.trading.tables import CE, DAY, at, contract
 
@@ -66,8 +67,24 @@ def test_an_entry_that_ends_half_filled_is_charged_and_kept_for_what_it_got(tmp_
 
         assert ended is not None
         assert account.position is not None
-        assert account.position.charges_paise == charges_for("BUY", Decimal(300), 20, "BFO", DAY).total_paise
+        assert account.position.charges_paise == charges_on_turnover("BUY", Decimal(6000), "BFO", DAY).total_paise
         assert [trade.quantity for trade in ledger.trades(DAY)] == [20]
+
+
+def test_charges_follow_the_turnover_even_where_the_average_price_is_no_exact_number() -> None:
+    """1,000 rupees for 30 units: STT is 1.5 rupees to the last digit, and a half is rounded up."""
+    account = Account(DAY, NoBook())
+    bought(account, (30, 10))
+    before = account.position
+    account.placed(order("X1", 30))
+    account.fill(fill("X1", 1, 10, 3300))
+    account.fill(fill("X1", 2, 20, 3350))
+
+    assert before is not None
+    assert account.position is not None
+    sold = charges_on_turnover("SELL", Decimal(1000), "BFO", DAY)
+    assert sold.stt == 2
+    assert account.position.charges_paise - before.charges_paise == sold.total_paise
 
 
 def test_a_trade_is_finished_once_when_nothing_is_open_and_nothing_works() -> None:
@@ -114,8 +131,7 @@ def test_net_profit_is_the_sum_of_fills_less_the_charges_of_each_order(
 
     assert trade is not None
     spent = sum(quantity * price for quantity, price in buys)
-    average = Decimal(spent) / total / 100
-    charges = charges_for("BUY", average, total, "BFO", DAY).total_paise
-    charges += sum(charges_for("SELL", Decimal(price) / 100, part, "BFO", DAY).total_paise for price in sells)
+    charges = charges_on_turnover("BUY", to_rupees(spent), "BFO", DAY).total_paise
+    charges += sum(charges_on_turnover("SELL", to_rupees(price * part), "BFO", DAY).total_paise for price in sells)
     assert trade.charges_paise == charges
     assert trade.net_paise == sum(part * price for price in sells) - spent - charges

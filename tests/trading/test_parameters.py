@@ -42,6 +42,8 @@ def test_settings_are_given_by_name_in_the_kind_of_their_value() -> None:
         ("max_trades_per_day=-1", "cannot be '-1'", "for example 3"),
         ("max_daily_loss=1e", "cannot be '1e'", "for example 25000"),
         ("max_daily_loss=NaN", "cannot be 'NaN'", ""),
+        ("max_daily_loss=0", "max_daily_loss cannot be '0'", "above 0"),
+        ("proximity_threshold=0.0", "proximity_threshold cannot be '0.0'", "above 0"),
         ("take_profit_points=inf", "cannot be 'inf'", ""),
         ("premium_confirmation=perhaps", "cannot be 'perhaps'", ""),
         ("premium_check=always", "premium_check cannot be 'always'", "known: bar_close, tick, off"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from muhurat.clock import ENVIRONMENT_VARIABLE, Clock, ClockPage, SimulatedClock, clock_from_environment
-from muhurat.config import Desk, KiteSection, Known, load_desk
+from muhurat.config import Desk, KiteSection, Known, load_desk, read_dotenv
 from muhurat.errors import UsageError
 from muhurat.log import configure, register_secret
 
@@ -75,9 +75,11 @@ def kite(desk: Desk) -> KiteSection:
 
 def token_file(desk: Desk) -> TokenFile:
     """Where the desk keeps its Kite session."""
-    from muhurat.venues.kite.login import TokenFile
+    from muhurat.venues.kite.login import API_KEY_VARIABLE, TokenFile
 
-    return TokenFile(desk.path(kite(desk).token_file))
+    of_the_file = {API_KEY_VARIABLE: api_key} if (api_key := kite(desk).api_key) else {}
+    environment = {**of_the_file, **read_dotenv(desk.folder / ".env"), **os.environ}
+    return TokenFile(desk.path(kite(desk).token_file), environment)
 
 
 def kite_rest(desk: Desk, clock: Clock) -> KiteRest:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from muhurat.app.desk import calendar_of, start
 from muhurat.app.recording import decode_service_name
+from muhurat.clock import ist
 from muhurat.config import Desk
 
 if TYPE_CHECKING:
@@ -25,10 +26,15 @@ _TRADER_LINGERS_S: Final = 120
 
 def supervisor(desk: Desk) -> Supervisor:
     """The supervisor of a desk's services, with its log set up."""
+    from muhurat.supervisor.alerts import Alerts
     from muhurat.supervisor.supervisor import Supervisor
 
     clock = start("supervisor", desk)
     chosen = desk.supervisor
+    soon = calendar_of(desk).ends_soon(ist(clock.now_ns()).date())
+    if soon:
+        desk.run_dir.mkdir(parents=True, exist_ok=True)
+        Alerts(desk.run_dir, clock).raise_("warning", soon, "add next year's dates: `muhurat calendar import`")
     return Supervisor(
         services(desk),
         desk.run_dir,
@@ -59,7 +65,7 @@ def services(desk: Desk) -> list[ServiceSpec]:
     if desk.trading is not None and desk.trading.mode != "debug":
         feed = desk.feeds[desk.trading.feed]
         trading = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_TRADER_LINGERS_S)
-        found.append(_service(desk, "trader", ("trade", "--mode", desk.trading.mode), trading))
+        found.append(_service(desk, "trader", ("trade",), trading))
     return found
 
 

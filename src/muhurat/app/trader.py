@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from muhurat.venues.base import History
 
 UNIVERSE_INDEX: Final = "BSE:SENSEX"
-_SQUARE_OFF_BEFORE_CLOSE_NS: Final = 600 * NS_PER_S
+_LEAVE_BEFORE_CLOSE_NS: Final = 600 * NS_PER_S
+_ENTER_BEFORE_LEAVING_NS: Final = 1200 * NS_PER_S
+_UNIVERSE_WITHIN_S: Final = 45.0
+_LOOK_EVERY_S: Final = 0.2
 
 
 def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] = ()) -> None:
@@ -38,7 +42,8 @@ def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] =
     from muhurat.venues.kite.decode import decode_message
 
     desk = open_desk(source, overlays)
-    clock = start("trader", desk)
+    clock, stop = start("trader", desk), stop_event()
+    _wait_for_universe(desk, clock, stop)
     facts = _session_facts(desk, clock, settings)
     folder = desk.data_dir / "raw_ticks" / facts.feed
     begin = Position(hour_name(ist_ns(facts.day, time.min)), 0)
@@ -46,7 +51,7 @@ def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] =
     def open_records(place: Position | None) -> JournalReader:
         return JournalReader(folder, facts.feed, place or begin, name="trader")
 
-    heartbeat, stop = Heartbeat("trader", desk.run_dir, clock), stop_event()
+    heartbeat = Heartbeat("trader", desk.run_dir, clock)
     with Ledger(desk.data_dir / "ledger.db") as ledger:
         run_paper(
             facts,
@@ -60,6 +65,18 @@ def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] =
             disabled_file=desk.folder / DISABLED,
             watch=partial(save_wanted, want_path(desk.data_dir / "universe", facts.feed, facts.day)),
         )
+
+
+def _wait_for_universe(desk: Desk, clock: Clock, stop: threading.Event) -> None:
+    """On a desk that is started late, the day's instruments are just being chosen; real seconds."""
+    from muhurat.capture.universe import universe_path
+
+    if desk.trading is None:
+        return
+    path = universe_path(desk.data_dir / "universe", desk.trading.feed, ist(clock.now_ns()).date())
+    limit = clock.monotonic() + _UNIVERSE_WITHIN_S
+    while not path.exists() and not stop.is_set() and clock.monotonic() < limit:
+        stop.wait(_LOOK_EVERY_S)
 
 
 def replay_decisions(input_log: Path, journal: Path | None = None) -> Replayed:
@@ -124,9 +141,18 @@ def _session_facts(desk: Desk, clock: Clock, settings: Sequence[str]) -> Session
 
 
 def _within(session: Session, parameters: Parameters) -> Parameters:
-    """A session that closes before the square-off time, as a Muhurat session may, is left ten minutes before that."""
-    latest = ist(session.close_ns - _SQUARE_OFF_BEFORE_CLOSE_NS).time()
-    return replace(parameters, square_off_time=min(parameters.square_off_time, latest))
+    """Times that fit the session.
+
+    Where the set ones lie outside of it, as on the evening of a Muhurat session, positions are left ten minutes before
+    the close, and none is entered in the twenty minutes before that.
+    """
+    opens, latest = ist(session.open_ns).time(), ist(session.close_ns - _LEAVE_BEFORE_CLOSE_NS).time()
+    leave, last = parameters.square_off_time, parameters.last_entry_time
+    if not opens < leave <= latest:
+        leave = latest
+    if not opens < last < leave:
+        last = ist(ist_ns(session.day, leave) - _ENTER_BEFORE_LEAVING_NS).time()
+    return replace(parameters, square_off_time=leave, last_entry_time=last)
 
 
 def _history(source: History, instruments: Sequence[Instrument], session: Session) -> tuple[Bar, ...]:

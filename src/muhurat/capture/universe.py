@@ -173,7 +173,9 @@ def load_universe(path: Path) -> Universe:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Universe)
     except FileNotFoundError:
-        raise UniverseError(f"there is no universe file {path}", hint="it is built when capture starts") from None
+        raise UniverseError(
+            f"there is no universe file {path}", hint="choose the day's instruments: `muhurat capture universe`"
+        ) from None
     except msgspec.DecodeError as error:
         raise UniverseError(
             f"the universe file {path} is spoilt: {error}", hint="remove it; it is built anew"
@@ -204,7 +206,9 @@ def _fixed(kind: IndexUniverse, rows: list[Instrument], day: date) -> tuple[list
     """The index, its volatility index and its futures, and which of the last two the dump lacks."""
     index = _index(rows, kind.exchange, kind.index)
     if index is None:
-        raise UniverseError(f"the dump of {day} has no {kind.spot_key}", hint="fetch the day's instruments again")
+        raise UniverseError(
+            f"the dump of {day} has no {kind.spot_key}", hint="choose them again: `muhurat capture universe --again`"
+        )
     volatility = _index(rows, *kind.volatility) if kind.volatility else None
     futures = _near_futures(kind, rows, day)
     missing = [kind.volatility[1]] if kind.volatility and volatility is None else []
@@ -231,7 +235,7 @@ def _current_week(kind: IndexUniverse, rows: list[Instrument], day: date) -> lis
     if not ahead:
         raise UniverseError(
             f"the dump has no {kind.index} option that expires on {day} or later",
-            hint="fetch the day's instruments again",
+            hint="choose them again: `muhurat capture universe --again`",
         )
     nearest = min(row.expiry for row in ahead if row.expiry)
     return [row for row in ahead if row.expiry == nearest]

@@ -38,7 +38,8 @@ def check(source: Path, overlays: Sequence[Path]) -> list[Finding]:
     """Look at a desk file and at everything it names; raises `ConfigError` when the file itself is wrong."""
     desk = app.open_desk(source, overlays)
     clock = app.clock_of(desk)
-    findings = [Finding("desk file", "ok", f"{desk.desk.name}: {len(desk.feeds)} feeds, {_mode(desk)}")]
+    feeds = f"{len(desk.feeds)} feed{'' if len(desk.feeds) == 1 else 's'}"
+    findings = [Finding("desk file", "ok", f"{desk.desk.name}: {feeds}, {_mode(desk)}"), *_trading(desk)]
     if desk.unread_keys:
         told = ", ".join(desk.unread_keys)
         findings.append(Finding("keys of later versions", "note", told, "this version reads past them"))
@@ -68,6 +69,14 @@ def _looked(what: str, look: Callable[[Desk, Clock], Finding], desk: Desk, clock
 
 def _mode(desk: Desk) -> str:
     return f"trading mode {desk.trading.mode}" if desk.trading else "no trading"
+
+
+def _trading(desk: Desk) -> list[Finding]:
+    """What the trader would refuse to start for."""
+    if desk.trading is None or desk.trading.mode != "live":
+        return []
+    hint = "`mode: test` trades the live feed on paper"
+    return [Finding("trading.mode", "wrong", "live trading is not part of this version", hint)]
 
 
 def _calendar(desk: Desk, clock: Clock) -> Finding:

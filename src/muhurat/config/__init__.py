@@ -6,7 +6,7 @@ that belong to registries (venues, strategies, store schemes, universes) are che
 caller passes, so that this module needs to know none of them.
 """
 
-from muhurat.config.loading import LATER_KEYS, desk_from, load_desk
+from muhurat.config.loading import LATER_KEYS, desk_from, load_desk, read_dotenv
 from muhurat.config.sections import Desk, FeedSection, KiteSection, Known, TradingSection
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "TradingSection",
     "desk_from",
     "load_desk",
+    "read_dotenv",
 ]

@@ -24,8 +24,13 @@ def problem_of(error: dict[str, Any]) -> ConfigProblem:
         return ConfigProblem(path, "is missing", "add it")
     message = str(error["msg"]).removeprefix("Value error, ")
     given = error.get("input")
-    shown = "" if kind == "value_error" or isinstance(given, dict) else f", not {given!r}"
+    hidden = kind == "value_error" or isinstance(given, dict) or _is_secret(path)
+    shown = "" if hidden else f", not {given!r}"
     return ConfigProblem(path, message[:1].lower() + message[1:] + shown)
+
+
+def _is_secret(key: str) -> bool:
+    return key.endswith(("_key", "_secret", "password"))
 
 
 def _keys_beside(location: Sequence[Any]) -> list[str]:

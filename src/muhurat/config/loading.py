@@ -73,7 +73,7 @@ def load_desk(
     for path in (source, *overlays):
         raw = _laid_over(raw, _read_yaml(path))
     base = os.environ if environment is None else environment
-    desk = desk_from(raw, known=known, variables={**_read_dotenv(source.parent / ".env"), **base}, source=str(source))
+    desk = desk_from(raw, known=known, variables={**read_dotenv(source.parent / ".env"), **base}, source=str(source))
     return desk.model_copy(
         update={
             "folder": source.resolve().parent,
@@ -92,7 +92,9 @@ def desk_from(
 ) -> Desk:
     """The desk that a mapping of sections describes; raises `ConfigError` with every problem found."""
     tree = dict(raw)
-    unread = tuple(key for key in LATER_KEYS if _take(tree, key.split(".")))
+    feeds = tree.get("feeds")
+    later = [*LATER_KEYS, *(f"feeds.{name}.publish" for name in feeds or () if isinstance(feeds, dict))]
+    unread = tuple(key for key in later if _take(tree, key.split(".")))
     filling = _Variables(variables or {})
     tree = filling.fill(tree, "")
     filling.problems += [ConfigProblem(name, "unknown key") for name in NOT_WRITTEN if tree.pop(name, None) is not None]
@@ -169,7 +171,8 @@ def _take(tree: dict[str, Any], keys: Sequence[str]) -> bool:
     return _take(tree[first], rest)
 
 
-def _read_dotenv(path: Path) -> dict[str, str]:
+def read_dotenv(path: Path) -> dict[str, str]:
+    """The names and values of a `.env` file; none when there is no such file."""
     if not path.is_file():
         return {}
     values = {}

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _EDGE: Final = re.compile(r"(\d{1,2}:\d{2}(:\d{2})?|(open|close)([+-]\d+(h|m|s))?)")
@@ -48,6 +48,16 @@ def _edge(value: str) -> str:
     if not _EDGE.fullmatch(value):
         raise ValueError(f"{value!r} is no time of a session; write 09:05, open-10m or close+5m")
     return value
+
+
+def _quoted(value: Any) -> Any:
+    """YAML reads an unquoted 15:00 as the number 900, which nobody means."""
+    if isinstance(value, int | float):
+        raise ValueError(f'{value!r} is no time of day; write it in quotes, as "15:00"')
+    return value
+
+
+TimeOfDay = Annotated[time, BeforeValidator(_quoted)]
 
 
 class DeskSection(Section):
@@ -106,7 +116,6 @@ class FeedSection(Section):
     strikes: int = Field(default=5, ge=0, le=100)
     start: str = "09:05"
     stop: str = "close+5m"
-    publish: str | None = None
 
     @field_validator("venue")
     @classmethod
@@ -169,8 +178,8 @@ class TradingSection(Section):
     strategy: str = "ema_mean_reversion"
     indicators: IndicatorSection = IndicatorSection()
     risk_management: RiskSection = RiskSection()
-    last_entry_time: time = time(15, 0)
-    square_off_time: time = time(15, 20)
+    last_entry_time: TimeOfDay = time(15, 0)
+    square_off_time: TimeOfDay = time(15, 20)
 
     @field_validator("strategy")
     @classmethod

@@ -6,6 +6,7 @@ indicators alone are floating point.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -32,3 +33,13 @@ def to_rupees(paise: int) -> Decimal:
 def plain_rupees(paise: int) -> float:
     """Whole paise as the float that prints as the same rupees, for JSON and charts; never to compute with."""
     return paise / PAISE_PER_RUPEE
+
+
+def deepest_fall(results_paise: Iterable[int]) -> int:
+    """How far the running sum of results fell below its highest point so far, at most; the start counts as 0."""
+    total = peak = deepest = 0
+    for result in results_paise:
+        total += result
+        peak = max(peak, total)
+        deepest = max(deepest, peak - total)
+    return deepest

@@ -41,10 +41,10 @@ def read(path: Path, newest: int = KEPT) -> list[dict[str, Any]]:
 
 def trim(path: Path) -> None:
     """Drop all but the newest lines; only for who alone appends."""
-    lines = _tail(path)
-    if len(lines) > KEPT:
+    kept = b"".join(line + b"\n" for line in _tail(path)[-KEPT:])
+    if kept and len(kept) < path.stat().st_size:
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(b"".join(line + b"\n" for line in lines[-KEPT:]))
+        fresh.write_bytes(kept)
         fresh.replace(path)
 
 

@@ -64,7 +64,7 @@ class Supervisor:
         self._told: list[tuple[State, str]] = []
         self._beat_due = float("-inf")
         self._ending = asyncio.Event()
-        self._trouble = ""
+        self._troubles: set[str] = set()
         self._log = get_logger("supervisor")
 
     async def run(self) -> None:
@@ -123,17 +123,21 @@ class Supervisor:
         self._leftovers = [service for service in self._leftovers if not service.gone]
         self._safely(partial(self._health.look, self.services))
         self._safely(self._beat)
+        self._safely(self._make_appointment)
+
+    def _make_appointment(self) -> None:
+        """A rehearsal's time waits for us where the next hours begin or end."""
         edges = [edge_ns for service in self.services if (edge_ns := service.next_edge_ns()) is not None]
         self._clock.appoint(min(edges, default=None))
 
     def _safely(self, act: Callable[[], None]) -> None:
-        """Whatever goes wrong with one service, the others need a supervisor; the next turn tries again."""
+        """Whatever goes wrong with one service, the others need a supervisor; the next turn tries again, in silence."""
         try:
             act()
         except Exception as error:  # noqa: BLE001
             trouble = f"supervisor: {type(error).__name__}: {error}"
-            if trouble != self._trouble:
-                self._trouble = trouble
+            if trouble not in self._troubles:
+                self._troubles.add(trouble)
                 self._log.exception("a turn failed", exc_info=error)
                 self._around.alerts.raise_("critical", trouble, "see logs/supervisor.log")
 

@@ -67,21 +67,12 @@ class Rate:
     source: str
 
 
-def charges_for(
-    side: str, price: Decimal, quantity: int, exchange: str, day: date, product: str = INDEX_OPTION
-) -> Charges:
-    """The charges of an executed order leg that filled at one price.
-
-    `side` is `BUY` or `SELL`, `price` the premium in rupees, `quantity` units (not lots), `exchange` Kite's name
-    (`BFO`, `NFO`), `day` the trade date in India. Raises `ChargesError` when the table has no rate for it.
-    """
-    if quantity <= 0:
-        raise ChargesError(f"no executed order has the quantity {quantity}", hint="")
-    return charges_on_turnover(side, price * quantity, exchange, day, product)
-
-
 def charges_on_turnover(side: str, turnover: Decimal, exchange: str, day: date, product: str = INDEX_OPTION) -> Charges:
-    """The charges of an executed order leg by its turnover in rupees, the sum of price x quantity over its fills."""
+    """The charges of an executed order leg by its turnover in rupees, the sum of price x quantity over its fills.
+
+    `side` is `BUY` or `SELL`, `exchange` Kite's name (`BFO`, `NFO`), `day` the trade date in India. Raises
+    `ChargesError` when the table has no rate for it.
+    """
     if side not in _SIDES:
         raise ChargesError(f"unknown side {side!r}; known: {', '.join(_SIDES)}", hint="")
     if turnover < 0:

@@ -7,6 +7,7 @@ handled and is dropped.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,19 +35,33 @@ class InputLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self.resumed, whole = _whole_entries(path)
-        os.truncate(self._fd, whole)
+        self.resumed, self._size = _whole_entries(path)
+        os.truncate(self._fd, self._size)
         self._next = len(self.resumed)
 
     def append(self, kind: str, fields: Entry) -> Entry:
-        """Write an entry, numbered, before it is handled; returns it."""
+        """Write an entry, numbered, before it is handled; returns it. Raises `MuhuratError` when the disk refuses."""
         entry = {"seq": self._next, "kind": kind, **fields}
-        os.write(self._fd, msgspec.json.encode(entry) + b"\n")
+        self._write(encoded_line(entry))
         self._next += 1
         return entry
 
     def close(self) -> None:
         os.close(self._fd)
+
+    def _write(self, line: bytes) -> None:
+        """Write a line whole; of one that the disk cuts short nothing is left, or it would spoil the next."""
+        try:
+            if os.write(self._fd, line) < len(line):
+                os.ftruncate(self._fd, self._size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise MuhuratError(
+                f"{self.path} cannot be written: {error.strerror}",
+                permanent=False,
+                hint="make room on the disk; the session is taken up where it was",
+            ) from error
+        self._size += len(line)
 
 
 class DecisionLog:
@@ -114,17 +129,17 @@ def read_decisions(path: Path) -> Iterator[Entry]:
 
 def checker(path: Path) -> tuple[Callable[[Entry], None], Callable[[], None]]:
     """A sink that compares lines with a decision log, and a last check that none is left over."""
-    file = path.open("rb")
+    if not path.is_file():
+        raise MuhuratError(f"there are no decisions to compare with at {path}", hint="they lie beside their input log")
+    kept = iter(path.read_bytes().splitlines(keepends=True))
 
     def compare(line: Entry) -> None:
-        encoded = encoded_line(line)
-        kept = file.readline()
-        if kept != encoded:
-            raise difference(path, kept, encoded)
+        encoded, on_file = encoded_line(line), next(kept, b"")
+        if on_file != encoded:
+            raise difference(path, on_file, encoded)
 
     def finish() -> None:
-        rest = file.readline()
-        file.close()
+        rest = next(kept, b"")
         if rest:
             raise difference(path, rest, b"")
 

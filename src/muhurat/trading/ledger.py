@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from muhurat.clock import ist
+from muhurat.model.money import deepest_fall
 from muhurat.trading.executed import CASH_SIGN, ExecutedOrder, Execution, Opening, check_executed, paise
 from muhurat.trading.ledger_reader import LedgerReader, LedgerSession, OpenPosition, Trade
 from muhurat.trading.ledger_schema import LedgerError, open_for_writing
@@ -255,16 +256,11 @@ class Ledger(LedgerReader):
         if still_open:
             raise LedgerError(f"session {session_id} still holds {', '.join(row['id'] for row in still_open)}")
         nets = [paise(net) for net in self._nets(session_id)]
-        total = peak = drawdown = 0
-        for net in nets:
-            total += net
-            peak = max(peak, total)
-            drawdown = max(drawdown, peak - total)
         wins = sum(net > 0 for net in nets)
         return {
-            "total_pnl_paise": total,
+            "total_pnl_paise": sum(nets),
             "trade_count": len(nets),
-            "max_drawdown_paise": drawdown,
+            "max_drawdown_paise": deepest_fall(nets),
             "win_rate": wins / len(nets) if nets else None,
         }
 

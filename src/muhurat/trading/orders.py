@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from typing import Protocol
 
 from muhurat.model.bar import Bar
 from muhurat.model.money import to_rupees
 from muhurat.model.order import BrokerEvent, Fill, Order, Purpose
-from muhurat.trading.charges import charges_for
+from muhurat.trading.charges import charges_on_turnover
 from muhurat.trading.executed import ExecutedOrder, Execution
 from muhurat.trading.risk import Approved
 
@@ -84,13 +83,12 @@ class Working:
     def executed(self, exchange: str, day: date) -> ExecutedOrder:
         """What the ledger keeps of a done order, with its charges."""
         value = sum(fill.quantity * fill.price_paise for fill in self.fills)
-        average = Decimal(value) / (100 * self.filled)
         return ExecutedOrder(
             id=self.order.id,
             side=self.order.action.value,
             placed_ns=self.order.decided_ns,
             fills=tuple(Execution(to_rupees(fill.price_paise), fill.quantity, fill.at_ns) for fill in self.fills),
-            charges=charges_for(self.order.action.value, average, self.filled, exchange, day),
+            charges=charges_on_turnover(self.order.action.value, to_rupees(value), exchange, day),
             reason=self.order.reason,
         )
 

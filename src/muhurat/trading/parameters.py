@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 PremiumCheck = Literal["bar_close", "tick", "off"]
 _PREMIUM_CHECKS: Final = ("bar_close", "tick", "off")
 _WORDS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_ABOVE_ZERO: Final = frozenset(
+    {
+        *("bar_minutes", "strike_step", "ema_short_period", "ema_long_period"),
+        *("ema_tightness_threshold", "proximity_threshold", "max_daily_loss"),
+    }
+)
+"""What is divided by."""
+
 _T = TypeVar("_T", "Parameters", "Limits")
 
 
@@ -118,6 +126,8 @@ def _with(settings: _T, name: str, text: str) -> _T:
         value = _parsed(getattr(settings, name), text)
     except (ValueError, InvalidOperation, KeyError):
         raise UsageError(f"{name} cannot be {text!r}", hint=f"for example {getattr(settings, name)}") from None
+    if name in _ABOVE_ZERO and not value:
+        raise UsageError(f"{name} cannot be {text!r}", hint="it must be above 0")
     if name == "premium_check" and value not in _PREMIUM_CHECKS:
         raise UsageError(f"premium_check cannot be {text!r}", hint=f"known: {', '.join(_PREMIUM_CHECKS)}")
     return replace(settings, **{name: value})

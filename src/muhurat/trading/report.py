@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from muhurat.model.money import plain_rupees, to_paise
+from muhurat.model.money import deepest_fall, plain_rupees, to_paise
 from muhurat.trading.inputlog import Entry
 
 _TRADE_FIELDS: Final = (
@@ -117,14 +117,5 @@ def _quality(nets: Sequence[int]) -> dict[str, Any]:
         "win_rate": len(wins) / len(nets) if nets else None,
         "average_net": plain_rupees(round(sum(nets) / len(nets))) if nets else None,
         "profit_factor": sum(wins) / -sum(losses) if losses else None,
-        "max_drawdown": plain_rupees(_drawdown(nets)),
+        "max_drawdown": plain_rupees(deepest_fall(nets)),
     }
-
-
-def _drawdown(nets: Sequence[int]) -> int:
-    total = peak = deepest = 0
-    for net in nets:
-        total += net
-        peak = max(peak, total)
-        deepest = max(deepest, peak - total)
-    return deepest

@@ -76,7 +76,11 @@ def _of_feeds(shot: Snapshot) -> Iterator[Problem]:
         yield from _of_disk(name, feed)
         if feed.get("problem"):
             yield Problem(f"{name}: {feed['problem']}", "see logs/recorder.log")
-        if before_close and feed.get("state") in _BROKEN:
+        if before_close and feed.get("state") == "refused":
+            yield Problem(
+                f"{name} is refused", "the venue wants a new session: muhurat login; the recorder takes it up itself"
+            )
+        elif before_close and feed.get("state") in _BROKEN:
             yield Problem(f"{name} is {feed['state']}", "the recorder connects again by itself; is the token of today?")
         elif (stale := shot.stale_s(feed)) is not None:
             yield Problem(f"no data on {name} for {duration(stale)}", "see logs/recorder.log; is the token of today?")

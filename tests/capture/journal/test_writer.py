@@ -96,6 +96,15 @@ def test_a_finished_hour_ends_with_a_line_that_counts_it(tmp_path: Path) -> None
     assert (closed["event"], closed["bytes"], closed["records"]) == ("closed", 27, 2)
 
 
+def test_a_clock_that_had_gone_back_is_doubted_by_the_next_writer_too(tmp_path: Path) -> None:
+    with open_writer(tmp_path) as writer:
+        writer.append([message("late", 5000), message("early", 1000)])
+    with open_writer(tmp_path) as writer:
+        writer.append([message("still early", 3000), message("in order", 5000)])
+
+    assert [bool(r.flags & CLOCK_DOUBT) for r in records_in(tmp_path)] == [False, True, True, False]
+
+
 def test_names_of_hours_never_go_back_when_the_clock_does(tmp_path: Path) -> None:
     with open_writer(tmp_path) as writer:
         writer.append([(b"ten", NINE + HOUR_NS, 0)])

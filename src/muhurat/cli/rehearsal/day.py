@@ -46,6 +46,7 @@ class Rehearsal:
 
     def run(self, *, keep: bool, report_to: Path | None) -> bool:
         """Run the day to its end and report; returns whether it was sound."""
+        signal.signal(signal.SIGTERM, _leave)
         with ExitStack() as stack:
             simulator = stack.enter_context(_EndedWithUs(self._start_simulator()))
             told = _first_line(simulator)
@@ -178,6 +179,11 @@ class _EndedWithUs:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+
+def _leave(*_: object) -> None:
+    """End like Ctrl-C does: by the way out, on which everything that was started is ended."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _first_line(simulator: subprocess.Popen[bytes]) -> dict[str, Any]:

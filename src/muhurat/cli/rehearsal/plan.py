@@ -51,6 +51,8 @@ def plan(folder: Path, *, candles: Path | None, day: date | None, speed: float, 
     if candles is not None and not candles.is_dir():
         raise UsageError(f"--candles {candles}: there is no such folder", hint="name a folder of Kite candle CSVs")
     chosen = day or (_last_index_day(candles) if candles else DEFAULT_DAY)
+    if candles is not None and not any(candles.glob(f"*_{chosen}.csv")):
+        raise UsageError(f"{candles} has no candles of {chosen}", hint="choose another --date")
     calendar = calendar_for("XBOM", "FO")
     session = calendar.session(chosen)
     if session is None:

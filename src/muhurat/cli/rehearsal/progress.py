@@ -37,7 +37,7 @@ def progress(plan: Plan, page: str) -> Iterator[Progress]:
 
 def what_happens(status: dict[str, Any], trader: dict[str, Any]) -> str:
     """One line of figures out of a desk's status and its trader's gauges."""
-    running = [row["name"] for row in status["services"] if row["state"] == "running"]
+    running = [row["name"] for row in status["services"] if row["state"] in ("running", "unsupervised")]
     feeds = status["feeds"].values()
     packets, gaps = (sum(int(feed.get(key) or 0) for feed in feeds) for key in ("packets", "gaps"))
     held = f" · holds {trader['position']}" if trader.get("position") else ""

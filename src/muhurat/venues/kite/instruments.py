@@ -121,7 +121,7 @@ def load_instruments(folder: Path, day: date) -> list[Instrument]:
         raise VenueError(
             f"there is no instrument dump of {day}: {path} does not exist",
             permanent=True,
-            hint="fetch the day's masters first",
+            hint="choose the day's instruments: `muhurat capture universe`",
         ) from error
     return parse_instruments(text, source=str(path))
 

@@ -177,7 +177,7 @@ class TokenFile:
             raise VenueError(
                 f"there is no Kite api_key: neither in {where} nor in {API_KEY_VARIABLE}",
                 permanent=True,
-                hint="find it in your app at developers.kite.trade",
+                hint=f"your app at developers.kite.trade shows it; put {API_KEY_VARIABLE} into .env",
             )
         if not access_token:
             variables = " or ".join(ACCESS_TOKEN_VARIABLES)
