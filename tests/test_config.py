@@ -41,6 +41,21 @@ def test_a_desk_file_needs_no_more_than_a_name(tmp_path: Path) -> None:
     assert desk.stores.ticks == "parquet:///./data/ticks"
 
 
+@pytest.mark.parametrize(
+    ("listen", "private"),
+    [
+        ("127.0.0.1:8787", True),
+        ("localhost:8787", True),
+        ("[::1]:8787", True),
+        ("0.0.0.0:8787", False),
+        ("192.168.1.5:8787", False),
+        ("desk.example.org:8787", False),
+    ],
+)
+def test_a_page_is_private_on_the_loopback_address_only(tmp_path: Path, listen: str, private: bool) -> None:
+    assert load(tmp_path, f"desk: {{name: x}}\nweb: {{listen: '{listen}'}}").web.private is private
+
+
 def test_a_secret_of_the_wrong_kind_is_named_and_not_shown(tmp_path: Path) -> None:
     found = problems(tmp_path, "desk: {name: x}\nvenues: {kite: {api_key: 12345678, api_secret: [hush-hush]}}")
     assert found.keys() == {"venues.kite.api_key", "venues.kite.api_secret"}

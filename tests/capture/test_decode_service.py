@@ -277,6 +277,8 @@ def test_gauges_tell_rate_lags_and_age_in_desk_time(desk: Desk) -> None:
         service.step()
         gauges = service.gauges()
         assert gauges["packets_per_s"] == pytest.approx(4.0, abs=0.1)
+        since_start = gauges["receive_lag_p50_since_start_s"], gauges["receive_lag_p95_since_start_s"]
+        assert since_start == (0.0, 1.0)
         assert (gauges["receive_lag_p50_s"], gauges["receive_lag_p99_s"]) == (pytest.approx(0.5), pytest.approx(1.0))
         assert gauges["last_data_age_s"] == pytest.approx(2, abs=0.01)
         assert gauges["lag_ms"] == 121_000

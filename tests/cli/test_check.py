@@ -56,3 +56,11 @@ def test_a_file_that_is_right_but_lacks_a_session_says_what_to_do(tmp_path: Path
     assert "cannot be reached" in rows["kite ticker"]["detail"]
     assert {rows[what]["verdict"] for what in ("desk file", "folders", "tick store", "page")} == {"ok"}
     assert "api_secret" not in done.stdout
+
+
+def test_a_page_that_others_can_reach_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "desk.yaml").write_text("desk: {name: x}\nweb: {listen: '0.0.0.0:0'}")
+    done = check(tmp_path / "desk.yaml", "--json")
+    rows = {row["what"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert rows["page"]["verdict"] == "note"
+    assert "no log-in" in rows["page"]["detail"]

@@ -12,6 +12,7 @@ from typing import Any
 from muhurat.app.desk import clock_of, place_of, start, tick_store
 from muhurat.config import Desk
 from muhurat.heartbeat import Heartbeat
+from muhurat.log import get_logger
 
 
 def run_web(desk: Desk) -> None:
@@ -19,6 +20,8 @@ def run_web(desk: Desk) -> None:
     from muhurat.web.server import serve
 
     clock = start("web", desk)
+    if not desk.web.private:
+        get_logger(__name__).warning("whoever reaches the page can read it: it has no log-in", listen=desk.web.listen)
     heartbeat = Heartbeat("web", desk.run_dir, clock)
     asyncio.run(serve(place_of(desk), clock, heartbeat, desk.web.host, desk.web.port))
 

@@ -134,6 +134,9 @@ def _page(desk: Desk, clock: Clock) -> Finding:
             if _answers(desk.web.host, desk.web.port):
                 return Finding("page", "note", f"something answers at {address} already", "fine if it is this desk")
             return Finding("page", "wrong", f"{address}: {error.strerror}", "change web.listen")
+    if not desk.web.private:
+        told = f"{address} is free; whoever reaches it can read the page, which has no log-in"
+        return Finding("page", "note", told, "listen on 127.0.0.1, or let a proxy ask who comes")
     return Finding("page", "ok", f"{address} is free")
 
 

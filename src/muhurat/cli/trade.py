@@ -96,9 +96,9 @@ def _desk(path: Path, overlays: Sequence[Path]) -> Desk | None:
     """The desk file; none is needed for candles, so the default one may be absent."""
     if path == DEFAULT_DESK and not path.exists():
         return None
-    from muhurat.config import load_desk
+    from muhurat import app
 
-    return load_desk(path, overlays)
+    return app.open_desk(path, overlays)
 
 
 def _settings(desk: Desk | None, wanted: Sequence[str]) -> tuple[Parameters, Limits]:

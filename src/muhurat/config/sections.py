@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -232,6 +233,14 @@ class WebSection(Section):
     @property
     def port(self) -> int:
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def private(self) -> bool:
+        """Whether only this machine can reach the page, which has no log-in."""
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 class Desk(Section):

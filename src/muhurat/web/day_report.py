@@ -60,7 +60,7 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
         "volatile": {
             "alerts": [alert for alert in shot.status["alerts"] if alert["at"][:10] == day.isoformat()],
             "receive_lag": {
-                feed: {name: gauges.get(f"receive_lag_{name}") for name in ("p50_s", "p99_s")}
+                feed: {f"{name}_s": gauges.get(f"receive_lag_{name}_since_start_s") for name in ("p50", "p95")}
                 for feed, gauges in shot.decoders.items()
             },
             "records": {feed: facts["records"] for feed, facts in told.items()},
