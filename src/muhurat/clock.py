@@ -16,7 +16,6 @@ Page layout, little-endian, 4,096 bytes: `0 magic "MUHCLK01" | 8 now_ns i64 | 16
 
 from __future__ import annotations
 
-import asyncio
 import mmap
 import os
 import struct
@@ -61,9 +60,6 @@ class Clock(Protocol):
     def sleep_until(self, instant_ns: int) -> None:
         """Block until desk time has reached `instant_ns`."""
 
-    async def wait_until(self, instant_ns: int) -> None:
-        """Wait in an event loop until desk time has reached `instant_ns`."""
-
     def hold(self) -> AbstractContextManager[None]:
         """Stop desk time for the length of a `with` block, where desk time can be stopped."""
 
@@ -85,10 +81,6 @@ class SystemClock:
     def sleep_until(self, instant_ns: int) -> None:
         while (left_s := (instant_ns - self.now_ns()) / NS_PER_S) > 0:
             time.sleep(min(left_s, 1.0))
-
-    async def wait_until(self, instant_ns: int) -> None:
-        while (left_s := (instant_ns - self.now_ns()) / NS_PER_S) > 0:
-            await asyncio.sleep(min(left_s, 1.0))
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -122,10 +114,6 @@ class ManualClock:
 
     def sleep_until(self, instant_ns: int) -> None:
         self.advance(max(0, instant_ns - self._now_ns) / NS_PER_S)
-
-    async def wait_until(self, instant_ns: int) -> None:
-        self.sleep_until(instant_ns)
-        await asyncio.sleep(0)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -247,10 +235,6 @@ class SimulatedClock:
     def sleep_until(self, instant_ns: int) -> None:
         while (left_ns := instant_ns - self.now_ns()) > 0:
             time.sleep(self._nap_s(left_ns))
-
-    async def wait_until(self, instant_ns: int) -> None:
-        while (left_ns := instant_ns - self.now_ns()) > 0:
-            await asyncio.sleep(self._nap_s(left_ns))
 
     @contextmanager
     def hold(self) -> Iterator[None]:

@@ -44,6 +44,19 @@ def test_an_hour_is_tidied_when_the_next_begins_and_files_go_after_the_grace(tmp
     store.close()
 
 
+def test_hours_that_are_over_and_tidy_are_forgotten_and_taken_up_again_for_late_rows(tmp_path: Path) -> None:
+    clock = ManualClock(TEN)
+    with ParquetTickStore(tmp_path, clock, universe=tmp_path) as store:
+        for hour in range(10, 20):
+            for number in range(3):
+                clock.advance(61)
+                put(store, range(number, number + 1), f"20250902_{hour}00")
+        assert len(store._partitions) <= 2
+        put(store, range(3, 5))
+        assert list(store.query("SELECT count(*), count(DISTINCT seq) FROM ticks_full")) == [(32, 32)]
+    assert [parts_of_hour(tmp_path, hour) for hour in range(10, 20)] == [1] * 10
+
+
 def test_what_an_earlier_process_left_untidy_is_tidied_too(tmp_path: Path) -> None:
     killed = open_store(tmp_path)
     for number in range(5):

@@ -362,3 +362,13 @@ def test_seeded_streams_pause_alike() -> None:
         return [make_stream("ws://127.0.0.1:9")._backoff.next_s() for _ in range(3)]
 
     assert pauses() == pauses()
+
+
+async def test_an_address_that_is_none_is_told_without_the_token_in_it(listener: Listener) -> None:
+    async with running(make_stream("http://127.0.0.1:9", token=lambda: "hush"), listener):
+        await until(lambda: listener.events)
+
+    told = listener.events[0]
+    assert told.kind is UNREACHABLE
+    assert "ws or wss" in told.reason
+    assert "hush" not in told.reason

@@ -46,7 +46,8 @@ class Rehearsal:
 
     def run(self, *, keep: bool, report_to: Path | None) -> bool:
         """Run the day to its end and report; returns whether it was sound."""
-        signal.signal(signal.SIGTERM, _leave)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _leave)
         with ExitStack() as stack:
             simulator = stack.enter_context(_EndedWithUs(self._start_simulator()))
             told = _first_line(simulator)
@@ -181,9 +182,9 @@ class _EndedWithUs:
             self._process.wait()
 
 
-def _leave(*_: object) -> None:
+def _leave(number: int, _frame: object) -> None:
     """End like Ctrl-C does: by the way out, on which everything that was started is ended."""
-    raise SystemExit(128 + signal.SIGTERM)
+    raise SystemExit(128 + number)
 
 
 def _first_line(simulator: subprocess.Popen[bytes]) -> dict[str, Any]:

@@ -70,11 +70,15 @@ class Partition:
             self._unite(group)
         return group is not None
 
-    def sweep(self, *, now: bool = False) -> None:
-        """Remove superseded files that no query can still be about to open; `now` does not wait for that."""
+    def sweep(self, *, now: bool = False) -> bool:
+        """Remove superseded files that no query can still be about to open; `now` does not wait for that.
+
+        Tells whether none is left.
+        """
         until = self._clock.monotonic() - GRACE_S
         while self._gone and (now or self._gone[0][0] <= until):
             self._gone.pop(0)[1].path.unlink(missing_ok=True)
+        return not self._gone
 
     def _overlapping(self, first: int, last: int) -> list[Part]:
         """The parts that touch the range, in order; they touch no others, since parts never overlap."""

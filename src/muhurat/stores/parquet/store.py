@@ -158,8 +158,13 @@ class ParquetTickStore:
         """One step towards tidy hours, short enough to go unnoticed between two batches of ticks."""
         while self._closing and not self._compact_one(self._closing[0]):
             self._closing.pop(0)
-        for partition in self._partitions.values():
-            partition.sweep()
+        for key, partition in list(self._partitions.items()):
+            if partition.sweep() and key not in self._closing and self._is_over(key) and not self._compact_one(key):
+                del self._partitions[key]
+
+    def _is_over(self, key: _Key) -> bool:
+        """Whether a later hour of the same table and feed is being kept."""
+        return any(other[:2] == key[:2] and other[2] > key[2] for other in self._partitions)
 
     def _close_earlier(self, key: _Key) -> None:
         """Have the hours before a new one tidied, with those that an earlier process left untidy."""

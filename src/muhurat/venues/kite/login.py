@@ -20,6 +20,7 @@ import msgspec
 
 from muhurat.clock import IST, NS_PER_S, Clock, ist, ist_ns, to_ns
 from muhurat.errors import SessionExpired, VenueError
+from muhurat.log import register_secret
 from muhurat.venues.base import Account, Profile
 from muhurat.venues.kite.failures import told_as_ours
 
@@ -120,12 +121,14 @@ class TokenFile:
         self._environment = os.environ if environment is None else environment
 
     def read(self) -> KiteToken:
-        """The token, the file before the environment; raises `VenueError` that names the missing piece."""
+        """The token, the file before the environment, hidden from every log; raises `VenueError` naming what is missing."""
         kept = self._kept()
         api_key = kept.api_key or self._environment.get(API_KEY_VARIABLE, "")
         variable = next((name for name in ACCESS_TOKEN_VARIABLES if self._environment.get(name)), "")
         access_token = kept.access_token or self._environment.get(variable, "")
         self._complain_of_missing(api_key, access_token)
+        for secret in (access_token, kept.api_secret):
+            register_secret(secret)
         return KiteToken(
             api_key=api_key,
             access_token=access_token,

@@ -27,6 +27,7 @@ from picows import WSError, WSHandshakeError, ws_connect
 from muhurat import __version__
 from muhurat.clock import Clock
 from muhurat.errors import MuhuratError
+from muhurat.log import redact
 from muhurat.venues.backoff import Backoff
 from muhurat.venues.base import ConnectionEvent, ConnectionKind, StreamListener, StreamMode
 from muhurat.venues.kite.subscription import orders, wanted
@@ -289,10 +290,9 @@ class KiteStream:
         retry_in_s: float | None = None,
         instruments: int = 0,
     ) -> None:
-        at_ns, monotonic_s = self._clock.now_ns(), self._clock.monotonic()
-        event = ConnectionEvent(
-            kind, at_ns, monotonic_s, connection, reason, status, permanent, retry_in_s, instruments
-        )
+        """Tell the listener; a `reason` may quote the address, in which the token stands."""
+        at_ns, monotonic_s, why = self._clock.now_ns(), self._clock.monotonic(), redact(reason)
+        event = ConnectionEvent(kind, at_ns, monotonic_s, connection, why, status, permanent, retry_in_s, instruments)
         self._listener.on_event(event)
 
 
