@@ -121,7 +121,7 @@ class TokenFile:
         self._environment = os.environ if environment is None else environment
 
     def read(self) -> KiteToken:
-        """The token, the file before the environment, hidden from every log; raises `VenueError` naming what is missing."""
+        """The token, hidden from every log, the file before the environment; raises `VenueError` naming what lacks."""
         kept = self._kept()
         api_key = kept.api_key or self._environment.get(API_KEY_VARIABLE, "")
         variable = next((name for name in ACCESS_TOKEN_VARIABLES if self._environment.get(name)), "")
