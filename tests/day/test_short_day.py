@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from muhurat.clock import ClockPage
-from tests.day.conftest import MUHURAT_SESSION, Day, muhurat, run_demo
+from tests.day.conftest import MUHURAT_SESSION, Day, made_candles, muhurat, run_demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SERVICES = {"web", "universe", "recorder", "decode", "trader"}
@@ -23,8 +23,13 @@ SHORT = ("--date", MUHURAT_SESSION, "--speed", "300", "--seed", "5")
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
-    return run_demo(tmp_path_factory.mktemp("first") / "desk", *SHORT)
+def candles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_candles(tmp_path_factory.mktemp("candles") / "made")
+
+
+@pytest.fixture(scope="module")
+def day(candles: Path, tmp_path_factory: pytest.TempPathFactory) -> Day:
+    return run_demo(tmp_path_factory.mktemp("first") / "desk", *SHORT, "--candles", str(candles))
 
 
 def test_the_day_is_sound(day: Day) -> None:
@@ -36,6 +41,13 @@ def test_the_day_is_sound(day: Day) -> None:
     assert day.report["index_bars"] == 20
 
 
+def test_the_bars_of_the_captured_ticks_are_the_candles_that_the_day_was_made_of(day: Day) -> None:
+    (check,) = [check for check in day.report["checks"] if "source candles" in check["name"]]
+    assert check["ok"], check["detail"]
+    assert check["detail"] == "60 bars compared"
+    assert day.report["modelled"] is True, "the other strikes have no candles"
+
+
 def test_the_report_says_what_others_build_on(day: Day) -> None:
     wanted = {"ok", "date", "speed", "duration_s", "feeds", "bars", "trades", "charges", "pnl", "jobs", "services"}
     assert wanted <= day.report.keys()
@@ -44,8 +56,8 @@ def test_the_report_says_what_others_build_on(day: Day) -> None:
     assert (day.folder / "data" / "reports" / f"{MUHURAT_SESSION}.html").exists()
 
 
-def test_a_second_run_with_the_same_seed_gives_the_same_report(day: Day, tmp_path: Path) -> None:
-    again = run_demo(tmp_path / "desk", *SHORT)
+def test_a_second_run_with_the_same_seed_gives_the_same_report(day: Day, candles: Path, tmp_path: Path) -> None:
+    again = run_demo(tmp_path / "desk", *SHORT, "--candles", str(candles))
     assert again.code == 0, again.output
     assert _lasting(again.report) == _lasting(day.report)
 
