@@ -15,7 +15,7 @@ from muhurat.errors import ConfigError
 KNOWN = Known(
     venues=frozenset({"kite"}),
     strategies=frozenset({"ema_mean_reversion"}),
-    store_schemes=frozenset({"parquet"}),
+    store_schemes={"ticks": frozenset({"parquet"})},
     universes=frozenset({"sensex_atm"}),
 )
 

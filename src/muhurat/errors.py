@@ -97,5 +97,11 @@ class JournalError(StoreError):
     """A journal file is locked, damaged or not what its name says."""
 
 
+class NotifyError(MuhuratError):
+    """A message could not be handed over to a channel."""
+
+    permanent = False
+
+
 class CalendarError(MuhuratError):
     """A date lies outside the calendar's data, or its data contradict themselves."""

@@ -28,10 +28,10 @@ VENUES: Final = frozenset({"kite"})
 def known() -> Known:
     """The names that this version's registries know."""
     from muhurat.capture.universe import UNIVERSES
-    from muhurat.stores.registry import TICK_STORES
+    from muhurat.stores.registry import SCHEMES
     from muhurat.trading.strategy import STRATEGIES
 
-    return Known(VENUES, frozenset(STRATEGIES), frozenset(TICK_STORES), frozenset(UNIVERSES))
+    return Known(VENUES, frozenset(STRATEGIES), SCHEMES, frozenset(UNIVERSES))
 
 
 def open_desk(source: Path, overlays: Sequence[Path] = ()) -> Desk:

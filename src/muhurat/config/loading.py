@@ -19,17 +19,13 @@ from muhurat.errors import ConfigError, ConfigProblem
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 LATER_KEYS: Final = (
-    "jobs",
     "optionchain",
-    "notify",
+    "notify.telegram",
     "callbacks",
     "data_retention",
-    "venues.nse",
     "venues.binance",
     "venues.ibkr",
     "stores.chains",
-    "stores.reference",
-    "stores.cache",
     "stores.stream",
     "supervisor.timeouts.token_validation",
     "supervisor.retry.max_attempts",

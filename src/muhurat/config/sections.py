@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
 from ipaddress import ip_address
@@ -25,7 +26,7 @@ class Known:
 
     venues: frozenset[str] = frozenset()
     strategies: frozenset[str] = frozenset()
-    store_schemes: frozenset[str] = frozenset()
+    store_schemes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     universes: frozenset[str] = frozenset()
 
 
@@ -99,8 +100,31 @@ class KiteSection(Section):
     login: str = "https://kite.zerodha.com"
 
 
+class NseSection(Section):
+    """NSE's public hosts, and the members' extranet (facts: NSE, sections 1 to 8)."""
+
+    www: str = "https://www.nseindia.com"
+    archives: str = "https://nsearchives.nseindia.com"
+    indices: str = "https://www.niftyindices.com"
+    extranet: str = "https://www.connect2nse.com/extranet-api"
+    requests_per_second: float = Field(default=3, gt=0)
+    timeout: float = Field(default=30, gt=0)
+
+
+class BseSection(Section):
+    """BSE's public host."""
+
+    www: str = "https://www.bseindia.com"
+    requests_per_second: float = Field(default=3, gt=0)
+    timeout: float = Field(default=30, gt=0)
+
+
 class VenuesSection(Section):
+    """Whom the desk talks to. The exchanges' public files need no account, so these two are always there."""
+
     kite: KiteSection | None = Field(default=None, validate_default=False)
+    nse: NseSection = NseSection()
+    bse: BseSection = BseSection()
 
     @field_validator("*", mode="before")
     @classmethod
@@ -137,14 +161,18 @@ class StoresSection(Section):
     """Where things are kept, as URLs; the embedded stores need no server."""
 
     ticks: str = "parquet:///./data/ticks"
+    reference: str = "sqlite:///./data/reference.db"
+    cache: str = "sqlite:///./data/cache.db"
 
-    @field_validator("ticks")
+    @field_validator("*")
     @classmethod
     def _scheme(cls, value: str, info: ValidationInfo) -> str:
+        field = info.field_name or ""
         scheme, colon, _ = value.partition("://")
         if not colon:
-            raise ValueError(f"{value!r} is no store URL; write for example parquet:///./data/ticks")
-        _known(scheme, _context(info).store_schemes, "store")
+            example = cls.model_fields[field].default
+            raise ValueError(f"{value!r} is no store URL; write for example {example}")
+        _known(scheme, _context(info).store_schemes.get(field, frozenset()), "store")
         return value
 
 
@@ -191,6 +219,42 @@ class TradingSection(Section):
 class HealthSection(Section):
     check_interval: float = Field(default=30, gt=0)
     memory_limit_mb: int = Field(default=2048, ge=16)
+
+
+class PhaseSection(Section):
+    """When a day's half begins, and by when it has to be done; an edge as of a feed: 08:00, close+10m."""
+
+    at: str
+    deadline: str | None = None
+
+    @field_validator("at", "deadline")
+    @classmethod
+    def _an_edge(cls, value: str | None) -> str | None:
+        return value if value is None else _edge(value)
+
+
+class JobsSection(Section):
+    """The day's jobs. `path_map` turns the beginnings of a registry's Windows paths into paths of this machine."""
+
+    registry: Path = Path("process.json")
+    bod: PhaseSection = PhaseSection(at="08:00", deadline="09:00")
+    eod: PhaseSection = PhaseSection(at="close+10m")
+    parallel: int = Field(default=4, ge=1, le=32)
+    path_map: dict[str, Path] = {}
+    public_ip: str | None = None
+
+
+class EmailSection(Section):
+    """Where mail is handed over, from whom and to whom: `smtp://user:password@host:587`, `smtps://host:465`."""
+
+    smtp: str = Field(repr=False)
+    to: tuple[str, ...] = Field(min_length=1)
+    sender: str = "muhurat@localhost"
+    timeout: float = Field(default=15, gt=0)
+
+
+class NotifySection(Section):
+    email: EmailSection | None = None
 
 
 class TimeoutsSection(Section):
@@ -251,7 +315,9 @@ class Desk(Section):
     venues: VenuesSection = VenuesSection()
     feeds: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], FeedSection] = {}
     stores: StoresSection = StoresSection()
+    jobs: JobsSection | None = None
     trading: TradingSection | None = None
+    notify: NotifySection = NotifySection()
     supervisor: SupervisorSection = SupervisorSection()
     web: WebSection = WebSection()
 

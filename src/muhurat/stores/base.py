@@ -7,6 +7,7 @@ second time changes nothing. The names and kinds of the columns are declared in 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -129,3 +130,84 @@ class TickStore(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+Columns = Mapping[str, Sequence[Any]]
+"""Rows by column: every sequence (list, tuple or numpy array) of one length; None and NaN are null."""
+
+
+class ReferenceTransaction(Protocol):
+    """Changes that become visible together, or not at all."""
+
+    def replace(self, table: str, columns: Columns, *, where: Mapping[str, Any]) -> int:
+        """Delete the rows whose columns equal `where`, insert these (with those columns); how many were inserted."""
+
+    def delete(self, table: str, *, where: Mapping[str, Any]) -> int:
+        """Delete the rows whose columns equal `where`; with nothing in it, all of them. How many."""
+
+
+class ReferenceStore(Protocol):
+    """The day's reference data: bans, bhavcopies, masters, risk arrays, margins. Any number of processes may read and
+    write; writers wait for one another for a bounded time. Tables and columns: `stores.sql.tables`."""
+
+    def transaction(self) -> AbstractContextManager[ReferenceTransaction]:
+        """A `with` block that commits at its end and rolls back when it raises. Raises `StoreError`."""
+
+    def read(
+        self,
+        table: str,
+        *,
+        where: Mapping[str, Any] | None = None,
+        columns: Sequence[str] | None = None,
+        order_by: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """The rows whose columns equal `where`. Raises `StoreError` naming an unknown table or column."""
+
+    def count(self, table: str, *, where: Mapping[str, Any] | None = None) -> int:
+        """How many rows equal `where`."""
+
+    def tables(self) -> tuple[str, ...]:
+        """The names of all tables that hold data of the desk."""
+
+    def checksum(self) -> dict[str, str]:
+        """By table, a SHA-256 over its rows in key order: the same content gives the same, in any database."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """What a cache holds under a key: when it was put there (desk time) and how long it counts; None means for good."""
+
+    value: bytes
+    stored_ns: int
+    ttl_s: float | None
+
+    def age_s(self, now_ns: int) -> float:
+        return (now_ns - self.stored_ns) / 1e9
+
+    def stale(self, now_ns: int) -> bool:
+        """Whether it is older than it was meant to count; stale values stay until overwritten, and show as stale."""
+        return self.ttl_s is not None and self.age_s(now_ns) > self.ttl_s
+
+
+class Cache(Protocol):
+    """Bytes by key, each with its age; and short series."""
+
+    def set(self, key: str, value: bytes, *, ttl_s: float | None = None) -> None: ...
+
+    def get(self, key: str) -> Cached | None: ...
+
+    def delete(self, prefix: str = "") -> int:
+        """Forget every key (and series) that begins with `prefix`; how many."""
+
+    def keys(self, prefix: str = "") -> list[str]: ...
+
+    def append(self, series: str, point: bytes, *, keep: int) -> None:
+        """Add a point to a series, stamped with the desk's time; only the newest `keep` stay."""
+
+    def series(self, series: str, newest: int | None = None) -> list[tuple[int, bytes]]:
+        """The points as (desk time in UTC ns, bytes), oldest first."""
+
+    def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""The kinds of tick store by URL scheme: a new one is a new file and one line here."""
+"""The kinds of store by URL scheme: a new one is a new file and one line here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,31 @@ from muhurat.clock import Clock
 from muhurat.errors import MissingDriver, StoreError
 
 if TYPE_CHECKING:
-    from muhurat.stores.base import TickStore
+    from muhurat.stores.base import Cache, ReferenceStore, TickStore
 
 TICK_STORES: Final[Mapping[str, str]] = {
     "parquet": "muhurat.stores.parquet",
 }
 """Scheme to module; the module has `open_tick_store(url, *, base, clock, universe)`."""
+
+REFERENCE_STORES: Final[Mapping[str, str]] = {
+    "sqlite": "muhurat.stores.sql.reference",
+    "mysql": "muhurat.stores.sql.reference",
+}
+"""Scheme to module; the module has `open_reference_store(url, *, base)`."""
+
+CACHES: Final[Mapping[str, str]] = {
+    "sqlite": "muhurat.stores.sql.cache",
+    "redis": "muhurat.stores.redis.cache",
+}
+"""Scheme to module; the module has `open_cache(url, *, base, clock)`."""
+
+SCHEMES: Final[Mapping[str, frozenset[str]]] = {
+    "ticks": frozenset(TICK_STORES),
+    "reference": frozenset(REFERENCE_STORES),
+    "cache": frozenset(CACHES),
+}
+"""The schemes that each key of the desk file's section `stores` may use."""
 
 
 def open_tick_store(url: str, *, base: Path, clock: Clock, universe: Path) -> TickStore:
@@ -27,17 +46,31 @@ def open_tick_store(url: str, *, base: Path, clock: Clock, universe: Path) -> Ti
     `base` is the desk's folder, where relative paths start; `universe` the folder of its universe files. Nothing heavy
     is imported before. Raises `StoreError` for an unknown scheme, `MissingDriver` when its library is not installed.
     """
-    scheme = urlsplit(url).scheme
-    if scheme not in TICK_STORES:
-        raise StoreError(f"no tick store for {scheme or url!r}; known: {', '.join(TICK_STORES)}")
-    module = _driver(scheme)
+    module = _driver(url, TICK_STORES, "tick store")
     return cast("TickStore", module.open_tick_store(url, base=base, clock=clock, universe=universe))
 
 
-def _driver(scheme: str) -> ModuleType:
-    """The module of a scheme; the extra that brings its library is named as the scheme is."""
+def open_reference_store(url: str, *, base: Path) -> ReferenceStore:
+    """The reference store a desk names, such as `sqlite:///./data/reference.db`; its schema is brought up to date.
+
+    Raises like `open_tick_store`, and `StoreError` when the database cannot be reached.
+    """
+    module = _driver(url, REFERENCE_STORES, "reference store")
+    return cast("ReferenceStore", module.open_reference_store(url, base=base))
+
+
+def open_cache(url: str, *, base: Path, clock: Clock) -> Cache:
+    """The cache a desk names, such as `sqlite:///./data/cache.db`. Raises like `open_reference_store`."""
+    return cast("Cache", _driver(url, CACHES, "cache").open_cache(url, base=base, clock=clock))
+
+
+def _driver(url: str, known: Mapping[str, str], what: str) -> ModuleType:
+    """The module of a URL's scheme; the extra that brings its library is named as the scheme is."""
+    scheme = urlsplit(url).scheme
+    if scheme not in known:
+        raise StoreError(f"no {what} for {scheme or url!r}; known: {', '.join(known)}")
     try:
-        return import_module(TICK_STORES[scheme])
+        return import_module(known[scheme])
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("muhurat"):
             raise

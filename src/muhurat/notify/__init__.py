@@ -1,0 +1,1 @@
+"""Telling people: the contract of a channel, and the channels."""
