@@ -116,8 +116,8 @@ def test_secrets_come_from_the_environment_before_dotenv(tmp_path: Path) -> None
 
 
 def test_keys_of_later_versions_are_read_past_and_named(tmp_path: Path) -> None:
-    desk = load(tmp_path, "desk: {name: x}\njobs: {registry: process.json}\nstores: {cache: 'sqlite:///c'}")
-    assert desk.unread_keys == ("jobs", "stores.cache")
+    desk = load(tmp_path, "desk: {name: x}\noptionchain: {interval_s: 5}\nstores: {chains: 'sqlite:///c'}")
+    assert desk.unread_keys == ("optionchain", "stores.chains")
 
 
 def test_a_time_without_quotes_is_refused_because_yaml_reads_a_number(tmp_path: Path) -> None:

@@ -15,7 +15,15 @@ PACKAGE = "muhurat"
 SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 
 FOUNDATION = ("errors", "clock", "log", "config", "heartbeat")
-BASES = ("notify.base", "venues.base", "stores.base")
+BASES = (
+    "notify.base",
+    "venues.base",
+    "venues.bse.base",
+    "venues.ftp.base",
+    "venues.nse.base",
+    "venues.nse.extranet_base",
+    "stores.base",
+)
 RECORDING = (*FOUNDATION, "model", "calendars", "venues.base", "stores.base")
 TRADING = (*RECORDING, "notify.base", "capture.journal", "optionchain")
 JOBS = (*FOUNDATION, "model", "calendars", *BASES, "supervisor", "capture", "optionchain", "trading")

@@ -151,6 +151,7 @@ def trade_paper(
     crash_after: float = math.inf,
     out: Path | None = None,
     disabled_file: Path | None = None,
+    unprepared: Callable[[], str | None] | None = None,
     clock: ManualClock | None = None,
     opener: Callable[[Position | None], Any] | None = None,
 ) -> Engine:
@@ -171,4 +172,5 @@ def trade_paper(
         Heartbeat("trader", folder / "run", clock),
         stop,
         disabled_file,
+        unprepared,
     )

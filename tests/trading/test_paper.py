@@ -300,6 +300,31 @@ def test_the_disabling_file_closes_the_position_at_once_and_stops_entries_while_
     assert kinds.count("command") == 2
 
 
+def test_while_the_day_is_not_prepared_positions_are_only_reduced(tmp_path: Path) -> None:
+    record(tmp_path / "journal", [*RISE, heartbeat("10:06:02"), option("10:06:03", 300.0), option("10:06:05", 299.0)])
+    lacking = "download_banned_instruments failed: the list is of 19-NOV-2026"
+
+    engine = trade_paper(tmp_path, facts(QUIET), bite=8, unprepared=lambda: lacking)
+
+    lines = list(read_decisions(tmp_path / "day" / "decisions.jsonl"))
+    assert of_kind(lines, "risk")[0] == of_kind(lines, "risk")[0] | {"state": "REDUCING"}
+    assert engine.risk.why == f"day not prepared: {lacking}"
+    assert {line["reason"] for line in of_kind(lines, "refused")} == {"reducing"}
+    assert not of_kind(lines, "fill")
+
+
+def test_trading_goes_on_once_the_day_is_prepared_and_says_so(tmp_path: Path) -> None:
+    record(tmp_path / "journal", [*RISE, heartbeat("10:06:02"), option("10:06:03", 300.0), option("10:06:05", 299.0)])
+    answers = iter(["db_backup failed: disk full", "download_banned_instruments is Pending"])
+
+    engine = trade_paper(tmp_path, facts(QUIET), bite=8, unprepared=lambda: next(answers, None))
+
+    told = [(line["state"], line["reason"]) for line in of_kind(read_decisions(tmp_path / "day/decisions.jsonl"), "risk")]
+    assert [state for state, _ in told] == ["REDUCING", "REDUCING", "ACTIVE"]
+    assert engine.risk.trading == "ACTIVE"
+    replay(tmp_path / "day" / "input.jsonl", decode, open_records(tmp_path))
+
+
 class Silent:
     """A journal that has nothing, while its clock goes on."""
 

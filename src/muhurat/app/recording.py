@@ -25,21 +25,27 @@ def prepare_universe(desk: Desk, *, again: bool = False) -> None:
     A file that is there already is left alone, so that a day goes on with the instruments it began with; `again` makes
     it anew.
     """
+    choose_instruments(desk, start("universe", desk), again=again)
+
+
+def choose_instruments(desk: Desk, clock: Clock, *, again: bool = False) -> dict[str, int]:
+    """What `prepare_universe` does, in a process that has its own log; how many instruments by feed."""
     from muhurat.capture.universe import UNIVERSES, load_universe, save_universe, universe_path
     from muhurat.venues.kite.instruments import save_instruments
 
-    clock = start("universe", desk)
     day = ist(clock.now_ns()).date()
+    chosen = {}
     for name, feed in desk.feeds.items():
         path = universe_path(desk.data_dir / "universe", name, day)
-        if path.exists() and not again:
-            continue
-        if feed.universe in UNIVERSES:
-            instruments = _instruments(desk, UNIVERSES[feed.universe])
-            save_instruments(desk.data_dir / "reference", day, instruments)
-            save_universe(path, _universe(desk, name, instruments, clock))
-        else:
-            save_universe(path, load_universe(desk.path(feed.universe)))
+        if again or not path.exists():
+            if feed.universe in UNIVERSES:
+                instruments = _instruments(desk, UNIVERSES[feed.universe])
+                save_instruments(desk.data_dir / "reference", day, instruments)
+                save_universe(path, _universe(desk, name, instruments, clock))
+            else:
+                save_universe(path, load_universe(desk.path(feed.universe)))
+        chosen[name] = len(load_universe(path).instruments)
+    return chosen
 
 
 def _instruments(desk: Desk, kind: IndexUniverse) -> list[Instrument]:

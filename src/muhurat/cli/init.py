@@ -19,6 +19,11 @@ feeds:
   # SENSEX, INDIA VIX, the near future and the current week's options, five strikes on either side of the money
   sensex_desk: {{ venue: kite, universe: sensex_atm, mode: full, strikes: 5 }}
 
+jobs:
+  registry: process.json # the day's jobs, see `muhurat day plan`
+  bod: {{ at: "08:00", deadline: "09:00" }}
+  eod: {{ at: close+10m }}
+
 trading:
   mode: test # paper money on the live feed
   paper_capital: 500000
@@ -34,10 +39,16 @@ def command(
 ) -> None:
     """Write a desk file to begin with; never over one that exists."""
     from muhurat.errors import UsageError
+    from muhurat.jobs.standard import write_standard
 
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "desk.yaml"
     if target.exists():
         raise UsageError(f"{target} exists already", hint="name another folder")
     target.write_text(_DESK_FILE.format(name=name), encoding="utf-8")
-    print(f"wrote {target}\nnext: put your key and secret into {folder / '.env'}, then `muhurat check --desk {target}`")
+    registry = folder / "process.json"
+    if not registry.exists():
+        write_standard(registry, with_accounts=False)
+    print(
+        f"wrote {target} and {registry}\nnext: put your key and secret into {folder / '.env'}, then `muhurat check --desk {target}`"
+    )

@@ -233,6 +233,13 @@ class PhaseSection(Section):
         return value if value is None else _edge(value)
 
 
+class PublicIpSection(Section):
+    """The address that the broker has registered for orders, and a page that says from which address we come."""
+
+    registered: str
+    ask: str = "https://api.ipify.org"
+
+
 class JobsSection(Section):
     """The day's jobs. `path_map` turns the beginnings of a registry's Windows paths into paths of this machine."""
 
@@ -241,7 +248,7 @@ class JobsSection(Section):
     eod: PhaseSection = PhaseSection(at="close+10m")
     parallel: int = Field(default=4, ge=1, le=32)
     path_map: dict[str, Path] = {}
-    public_ip: str | None = None
+    public_ip: PublicIpSection | None = None
 
 
 class EmailSection(Section):

@@ -25,6 +25,9 @@ from muhurat.trading.session import SessionFacts, from_entry, to_entry
 from muhurat.trading.simulated import broker_named
 
 DISABLED: Final = ".trading_disabled"
+UNPREPARED: Final = "day not prepared: "
+"""How the reason begins when entries are off because a job of the day is not done."""
+
 _BATCH: Final = 2048
 _WAIT_S: Final = 0.05
 _SPEAK_EVERY_S: Final = 0.5
@@ -49,19 +52,23 @@ def run_paper(
     heartbeat: Heartbeat,
     stop: Stop,
     disabled_file: Path | None = None,
+    unprepared: Callable[[], str | None] | None = None,
     watch: Callable[[Sequence[str]], None] | None = None,
 ) -> Engine:
     """Trade one session on paper, into `directory`, until told to stop or the session and its feed are over.
 
     When `directory` holds this session's input log already, that log is played first and its facts are the ones that
-    count. `disabled_file` halts trading as long as it exists. `watch` is told the option symbols that must be recorded,
-    again whenever the strikes around the index change.
+    count. `disabled_file` halts trading as long as it exists; as long as `unprepared` names what the day still lacks,
+    positions are only reduced. `watch` is told the option symbols that must be recorded, again whenever the strikes
+    around the index change.
     """
     session = _PaperSession(facts, open_records, decode, book, directory, clock, watch)
     try:
         session.recover()
         heartbeat.ready()
         while not (stop.is_set() or session.over()):
+            if unprepared is not None:
+                session.heed(unprepared())
             session.turn()
             session.obey(disabled_file)
             session.speak(heartbeat)
@@ -144,8 +151,20 @@ class _PaperSession:
         halted_by_it = risk.trading is TradingState.HALTED and risk.why == DISABLED
         if disabled_file.exists() == halted_by_it:
             return
-        command = "resume" if halted_by_it else "halt"
-        fields = {"command": command, "reason": DISABLED, "at_ns": self._clock.now_ns()}
+        self._command("resume" if halted_by_it else "halt", DISABLED)
+
+    def heed(self, lacking: str | None) -> None:
+        """Only reduce while the day lacks something; a halt and a loss limit stand above it."""
+        risk = self.engine.risk
+        reason = f"{UNPREPARED}{lacking}"
+        reduced_by_it = risk.trading is TradingState.REDUCING and risk.why.startswith(UNPREPARED)
+        if lacking is None and reduced_by_it:
+            self._command("resume", "day prepared")
+        elif lacking is not None and (risk.trading is TradingState.ACTIVE or (reduced_by_it and risk.why != reason)):
+            self._command("reduce", reason)
+
+    def _command(self, command: str, reason: str) -> None:
+        fields = {"command": command, "reason": reason, "at_ns": self._clock.now_ns()}
         self._player.play(self._log.append("command", fields))
         self._decisions.flush()
 

@@ -169,6 +169,31 @@ class Margins:
     opening: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Shares that are the user's own, also those bought yesterday and not delivered yet; prices in rupees."""
+
+    symbol: str
+    exchange: str
+    isin: str
+    quantity: int
+    average_price: Decimal
+    last_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class NetPosition:
+    """What is open, net of the day's trades; a short one is negative. Prices and `pnl` in rupees."""
+
+    symbol: str
+    exchange: str
+    product: str
+    quantity: int
+    average_price: Decimal
+    last_price: Decimal
+    pnl: Decimal
+
+
 class Account(Protocol):
     """The user's own standing at the venue."""
 
@@ -176,4 +201,13 @@ class Account(Protocol):
         """Whose session it is; raises `SessionExpired` when the session is no longer valid."""
 
     def margins(self) -> Margins:
-        """What can be traded with; raises `VenueError`."""
+        """What can be traded with in the equity and F&O segment; raises `VenueError`."""
+
+    def segment_margins(self) -> dict[str, Margins]:
+        """What can be traded with, by the venue's name of the segment; raises `VenueError`."""
+
+    def holdings(self) -> list[Holding]:
+        """What is held beyond the day; raises `VenueError`."""
+
+    def positions(self) -> list[NetPosition]:
+        """What is open today; raises `VenueError`."""

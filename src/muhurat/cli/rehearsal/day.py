@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -55,7 +56,7 @@ class Rehearsal:
             os.environ[ENVIRONMENT_VARIABLE] = told["clock"]
             clock = SimulatedClock(page)
             urls = told["urls"]
-            write_desk(self._plan, urls)
+            write_desk(self._plan, urls, _secrets(urls))
             desk = app.open_desk(self._plan.desk_file)
             _write_token(desk, urls)
             self._start_supervisor(stack)
@@ -72,7 +73,7 @@ class Rehearsal:
     def _start_simulator(self) -> subprocess.Popen[bytes]:
         chosen = self._plan
         arguments = [
-            *("sim", "kite", "--at", f"{ist(chosen.begin_ns):%Y-%m-%dT%H:%M}"),
+            *("sim", "--at", f"{ist(chosen.begin_ns):%Y-%m-%dT%H:%M}"),
             *("--until", f"{ist(chosen.end_ns):%Y-%m-%dT%H:%M}"),
             *("--speed", str(chosen.speed), "--seed", str(chosen.seed), "--clock", str(chosen.clock_page), "--paused"),
         ]
@@ -198,10 +199,29 @@ def _first_line(simulator: subprocess.Popen[bytes]) -> dict[str, Any]:
     return told
 
 
+def _secrets(urls: dict[str, str]) -> dict[str, str]:
+    """The simulated venues' obvious fakes, as a person would put their own into `.env`."""
+    extranet, ftp = (_session(urls[name].partition("/extranet-api")[0]) for name in ("connect2nse", "ftp_sim"))
+    return {
+        "NSE_MEMBER_CODE": extranet["member_code"],
+        "NSE_LOGIN_ID": extranet["login_id"],
+        "NSE_ENCRYPTED_PASSWORD": extranet["encrypted_password"],
+        "FTP_HOST": str(urlsplit(urls["ftp"]).hostname),
+        "FTP_PORT": str(urlsplit(urls["ftp"]).port),
+        "FTP_USER": ftp["user"],
+        "FTP_PASSWORD": ftp["password"],
+    }
+
+
+def _session(root: str) -> dict[str, str]:
+    """A ready session of a simulated venue."""
+    told: dict[str, str] = httpx.get(f"{root}/_sim/session", timeout=10).raise_for_status().json()
+    return told
+
+
 def _write_token(desk: Desk, urls: dict[str, str]) -> None:
     """Log in: the simulator hands out a session as the morning's login would."""
-    session = httpx.get(f"{urls['kite']}/_sim/session", timeout=10).raise_for_status().json()
-    app.save_token(desk, session)
+    app.save_token(desk, _session(urls["kite"]))
 
 
 def _wait_for_interrupt(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
@@ -16,8 +17,9 @@ from muhurat.calendars.calendar import calendar_for
 from muhurat.calendars.session import at
 from muhurat.clock import ist_ns
 from muhurat.errors import UsageError
+from muhurat.jobs.standard import write_standard
 
-_BEGIN, _END = time(8, 30), time(15, 50)
+_BEGIN, _END = time(7, 55), time(18, 55)
 DEFAULT_DAY: Final = date(2026, 11, 20)
 FEED: Final = "sensex_desk"
 _MARK: Final = ".muhurat-demo"
@@ -72,18 +74,37 @@ def plan(folder: Path, *, candles: Path | None, day: date | None, speed: float, 
     )
 
 
-def write_desk(plan: Plan, urls: dict[str, str]) -> None:
-    """The desk file of the rehearsal: an ordinary one, whose Kite is the simulator."""
+def write_desk(plan: Plan, urls: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    """The desk of the rehearsal: an ordinary one, whose venues are simulated. `secrets` go to its `.env`."""
     desk = {
         "desk": {"name": "demo", "clock": "run/clock"},
         "calendar": {"mic": "XBOM", "segment": "FO"},
-        "venues": {"kite": {"root": urls["kite"], "ticker": urls["kite_ticker"], "login": urls["kite_login"]}},
+        "venues": {
+            "kite": {"root": urls["kite"], "ticker": urls["kite_ticker"], "login": urls["kite_login"]},
+            "nse": {
+                "www": urls["nse"],
+                "archives": urls["nse_archives"],
+                "indices": urls["niftyindices"],
+                "extranet": urls["connect2nse"],
+            },
+            "bse": {"www": urls["bse"]},
+        },
         "feeds": {FEED: {"venue": "kite", "universe": "sensex_atm", "mode": "full", "strikes": 9}},
+        "jobs": {
+            "registry": "process.json",
+            "bod": {"at": "08:00", "deadline": "09:00"},
+            "eod": {"at": "close+10m", "deadline": "18:54"},
+            "public_ip": {"registered": "127.0.0.1", "ask": f"{urls['kite']}/_sim/ip"},
+        },
+        "notify": {"email": {"smtp": urls["smtp"], "to": ["desk@example.com"]}},
         "trading": {"mode": "test", "feed": FEED, "paper_capital": 500000},
         "web": {"listen": f"127.0.0.1:{_free_port()}"},
     }
-    head = "# Written by `muhurat demo`: an ordinary desk whose venue is the simulator.\n"
+    head = "# Written by `muhurat demo`: an ordinary desk whose venues are simulated.\n"
     plan.desk_file.write_text(head + yaml.safe_dump(desk, sort_keys=False), encoding="utf-8")
+    lines = [f"{name}={value}" for name, value in secrets.items()]
+    (plan.folder / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_standard(plan.folder / "process.json", with_accounts=True)
 
 
 def _prepare(folder: Path) -> None:

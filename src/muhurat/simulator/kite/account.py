@@ -20,6 +20,12 @@ OPENING_BALANCE: Final = 10_00_000_00
 
 MARGIN_PERCENT: Final = 12
 
+_HELD: Final = (
+    (151064324, "NIFTYBEES", "INF204KB14I2", 400, 0, 251.4, 286.15),
+    (141209604, "SENSEXBEES", "INF204KB12Y5", 0, 50, 921.0, 926.35),
+)
+"""Token, symbol, ISIN, settled and still coming quantity, average and last price in rupees."""
+
 _UNUSED: Final = (
     "exposure",
     "m2m_realised",
@@ -134,6 +140,10 @@ class Account:
             rows.append(position.facts(quote.last_price, quote.close))
         return {"net": rows, "day": rows}
 
+    def holdings(self) -> list[dict[str, Any]]:
+        """The answer of `/portfolio/holdings`: what was bought on earlier days and does not move today."""
+        return [_holding(*row) for row in _HELD]
+
     def margins(self) -> dict[str, Any]:
         """The answer of `/user/margins`."""
         premium, margin = -self._cash_flow(), self._margins()
@@ -172,6 +182,32 @@ def _margin(instrument: Instrument, quantity: int, price: int) -> int:
 
 def _average(value: int, quantity: int) -> float:
     return round(value / quantity / 100, 4) if quantity else 0
+
+
+def _holding(token: int, symbol: str, isin: str, settled: int, t1: int, paid: float, last: float) -> dict[str, Any]:
+    return {
+        "tradingsymbol": symbol,
+        "exchange": "BSE",
+        "instrument_token": token,
+        "isin": isin,
+        "product": "CNC",
+        "price": 0,
+        "quantity": settled,
+        "used_quantity": 0,
+        "t1_quantity": t1,
+        "realised_quantity": settled,
+        "authorised_quantity": 0,
+        "opening_quantity": settled + t1,
+        "collateral_quantity": 0,
+        "collateral_type": "",
+        "discrepancy": False,
+        "average_price": paid,
+        "last_price": last,
+        "close_price": last,
+        "pnl": round((last - paid) * (settled + t1), 2),
+        "day_change": 0,
+        "day_change_percentage": 0,
+    }
 
 
 def _segment(opening: int, live: int, premium: int, margin: int) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Control:
             _route("/_sim/clock", "GET", lambda _: self._time()),
             _route("/_sim/clock", "PUT", self._change_clock),
             _route("/_sim/notice", "POST", self._notify),
+            Route("/_sim/ip", _address),
         ]
 
     def _add_fault(self, body: bytes) -> dict[str, Any]:
@@ -117,3 +118,8 @@ def _route(path: str, method: str, answer: Callable[[bytes], dict[str, Any]]) ->
 
 def _json(content: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+async def _address(request: Request) -> Response:
+    """From where the caller comes, as the pages do that tell one's public address."""
+    return Response(request.client.host if request.client else "", media_type="text/plain")

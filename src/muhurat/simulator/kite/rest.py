@@ -94,7 +94,7 @@ class Rest:
             self._route("/orders/{variety}/{id}", order, self._cancel, "DELETE"),
             self._route("/trades", other, lambda *_: self._orders.trades()),
             self._route("/portfolio/positions", other, lambda *_: self._account.positions()),
-            self._route("/portfolio/holdings", other, lambda *_: []),
+            self._route("/portfolio/holdings", other, lambda *_: self._account.holdings()),
         ]
 
     def _route(self, path: str, bucket: Bucket, answer: Answer, method: str = "GET", *, signed: bool = True) -> Route:

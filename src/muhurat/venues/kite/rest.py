@@ -16,7 +16,7 @@ from muhurat.clock import IST, NS_PER_S, Clock, ist, to_ns
 from muhurat.errors import VenueError
 from muhurat.model.bar import Bar
 from muhurat.model.instrument import Instrument
-from muhurat.venues.base import INTERVALS_S, Level, Margins, Profile, Quote
+from muhurat.venues.base import INTERVALS_S, Holding, Level, Margins, NetPosition, Profile, Quote
 from muhurat.venues.calls import RateLimit, patiently, wait_real
 from muhurat.venues.kite.failures import told_as_ours
 from muhurat.venues.kite.login import KiteToken
@@ -97,6 +97,18 @@ class KiteRest:
         """Rupees of the equity and F&O segment, to the paisa."""
         return self._ask("the margins", self._other_limit, self._margins)
 
+    def segment_margins(self) -> dict[str, Margins]:
+        """Rupees by segment: `equity` (which is F&O's too) and `commodity`."""
+        return self._ask("the margins", self._other_limit, self._segment_margins)
+
+    def holdings(self) -> list[Holding]:
+        """What is held, with what was bought yesterday and comes tomorrow (`t1_quantity`)."""
+        return self._ask("the holdings", self._other_limit, self._holdings)
+
+    def positions(self) -> list[NetPosition]:
+        """The day's net positions, closed ones with quantity 0 among them."""
+        return self._ask("the positions", self._other_limit, self._positions)
+
     def _ask(self, what: str, limit: RateLimit, call: Callable[[], T]) -> T:
         def once() -> T:
             token = self._session()
@@ -125,10 +137,43 @@ class KiteRest:
         return Profile(row["user_id"], row["user_name"], tuple(row["exchanges"]))
 
     def _margins(self) -> Margins:
-        row = self._client.margins("equity")
-        opening = row["available"].get("opening_balance", row["available"]["cash"])
-        available, used, opening = map(_rupees, (row["net"], row["utilised"]["debits"], opening))
-        return Margins(available, used, opening)
+        return _margins(self._client.margins("equity"))
+
+    def _segment_margins(self) -> dict[str, Margins]:
+        return {segment: _margins(row) for segment, row in self._client.margins().items()}
+
+    def _holdings(self) -> list[Holding]:
+        return [
+            Holding(
+                symbol=row["tradingsymbol"],
+                exchange=row["exchange"],
+                isin=row["isin"],
+                quantity=row["quantity"] + row["t1_quantity"],
+                average_price=_decimal(row["average_price"]),
+                last_price=_decimal(row["last_price"]),
+            )
+            for row in self._client.holdings()
+        ]
+
+    def _positions(self) -> list[NetPosition]:
+        return [
+            NetPosition(
+                symbol=row["tradingsymbol"],
+                exchange=row["exchange"],
+                product=row["product"],
+                quantity=row["quantity"],
+                average_price=_decimal(row["average_price"]),
+                last_price=_decimal(row["last_price"]),
+                pnl=_decimal(row["pnl"]),
+            )
+            for row in self._client.positions()["net"]
+        ]
+
+
+def _margins(row: Mapping[str, Any]) -> Margins:
+    opening = row["available"].get("opening_balance", row["available"]["cash"])
+    available, used, opening = map(_rupees, (row["net"], row["utilised"]["debits"], opening))
+    return Margins(available, used, opening)
 
 
 def _parts(keys: Sequence[str], size: int) -> Iterator[list[str]]:

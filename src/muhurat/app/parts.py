@@ -1,0 +1,49 @@
+"""The concrete part behind each contract of a job; every function is called at most once in a job's process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from muhurat.app.desk import kite, kite_rest, token_file
+from muhurat.clock import Clock
+from muhurat.config import Desk
+from muhurat.jobs.base import JobError
+
+if TYPE_CHECKING:
+    from muhurat.notify.base import Channel
+    from muhurat.stores.base import Cache, ReferenceStore
+    from muhurat.venues.base import InstrumentSource
+    from muhurat.venues.kite.rest import KiteRest
+
+
+def reference_store(desk: Desk, clock: Clock) -> ReferenceStore:
+    from muhurat.stores.registry import open_reference_store
+
+    return open_reference_store(desk.stores.reference, base=desk.folder)
+
+
+def cache(desk: Desk, clock: Clock) -> Cache:
+    from muhurat.stores.registry import open_cache
+
+    return open_cache(desk.stores.cache, base=desk.folder, clock=clock)
+
+
+def account(desk: Desk, clock: Clock) -> KiteRest:
+    """Kite with the desk's session: account, quotes, portfolio."""
+    return kite_rest(desk, clock)
+
+
+def instrument_source(desk: Desk, clock: Clock) -> InstrumentSource:
+    from muhurat.venues.kite.instruments import KiteInstruments
+
+    return KiteInstruments(kite(desk).root, token_file(desk).read)
+
+
+def channel(desk: Desk, clock: Clock) -> Channel:
+    """Where mail goes; raises `JobError` when the desk tells nobody."""
+    from muhurat.notify.email import EmailChannel
+
+    chosen = desk.notify.email
+    if chosen is None:
+        raise JobError("the desk has no section notify.email", hint="add smtp and to, so that somebody is told")
+    return EmailChannel(chosen.smtp, chosen.sender, chosen.to, chosen.timeout)

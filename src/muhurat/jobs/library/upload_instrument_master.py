@@ -1,0 +1,58 @@
+"""Put the broker's instrument master of the day into the table `Instruments` (MISSION B16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from muhurat.jobs.base import Job, JobError, Options, Outcome, Tools
+from muhurat.model.instrument import Instrument
+from muhurat.stores.base import ReferenceStore
+from muhurat.venues.base import InstrumentSource
+
+DEFAULT = ("NSE", "BSE", "NFO", "BFO")
+
+
+class UploadInstrumentMasterOptions(Options):
+    exchanges: tuple[str, ...] = Field(default=DEFAULT, description="Which exchanges' instruments.")
+
+
+def run(options: UploadInstrumentMasterOptions, tools: Tools) -> Outcome:
+    source, found = tools.get(InstrumentSource), list[Instrument]()
+    for number, exchange in enumerate(options.exchanges):
+        tools.progress(number, len(options.exchanges), f"fetching instruments of {exchange}")
+        found += source.fetch([exchange])
+    if not found:
+        raise JobError(f"the broker lists no instruments of {', '.join(options.exchanges)}", hint="try again later")
+    tools.progress(len(options.exchanges), len(options.exchanges), "loading")
+    with tools.get(ReferenceStore).transaction() as transaction:
+        transaction.delete("Instruments", where={})
+        count = transaction.replace("Instruments", _columns(found, tools), where={"MasterDate": tools.business_date})
+    return Outcome(f"{count} instruments", rows=count, facts={"exchanges": list(options.exchanges)})
+
+
+def _columns(rows: Sequence[Instrument], tools: Tools) -> dict[str, list[object]]:
+    return {
+        "MasterDate": [tools.business_date] * len(rows),
+        "Exchange": [row.exchange for row in rows],
+        "TradingSymbol": [row.symbol for row in rows],
+        "InstrumentToken": [row.token for row in rows],
+        "Name": [row.name for row in rows],
+        "Expiry": [row.expiry for row in rows],
+        "Strike": [float(row.strike) for row in rows],
+        "TickSize": [float(row.tick_size) for row in rows],
+        "LotSize": [row.lot_size for row in rows],
+        "InstrumentType": [row.type.value for row in rows],
+        "Segment": [row.segment for row in rows],
+    }
+
+
+JOB = Job(
+    name="upload_instrument_master",
+    help="Load the broker's instrument master of the day.",
+    options=UploadInstrumentMasterOptions,
+    run=run,
+    writes=("Instruments",),
+    session="kite",
+)
