@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.servers.plugin"]
+
 SERVERS_REQUIRED = os.environ.get("MUHURAT_REQUIRE_SERVERS") == "1"
 
 

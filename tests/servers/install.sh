@@ -1,10 +1,15 @@
 #!/bin/sh
-# Install the system packages that tests use and that are missing: a browser and a font for the page's pictures.
+# Install the system packages that tests use and that are missing: a browser and a font for the page's pictures, and the
+# servers that fixtures run privately. apt starts none of them where it may not (policy-rc.d); the tests need none started.
 # Never fails the build: a test that lacks its server skips, or fails under MUHURAT_REQUIRE_SERVERS=1.
 set -u
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 [ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
+command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] || missing="$missing mariadb-server"
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+command -v dockerd >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || missing="$missing docker.io"
+command -v busybox >/dev/null 2>&1 || missing="$missing busybox-static"
 [ -n "$missing" ] || exit 0
 
 cannot() {

@@ -15,6 +15,7 @@ from muhurat.app.desk import (
     tick_store,
     token_file,
 )
+from muhurat.app.jobs import run_job
 from muhurat.app.recording import prepare_universe, run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
@@ -33,6 +34,7 @@ __all__ = [
     "print_report",
     "replay_decisions",
     "run_decode",
+    "run_job",
     "run_recorder",
     "run_trader",
     "run_web",

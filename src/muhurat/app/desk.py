@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from muhurat.stores.base import TickStore
     from muhurat.venues.kite.login import KiteToken, TokenFile
     from muhurat.venues.kite.rest import KiteRest
+    from muhurat.web.jobs_desk import JobsDesk
     from muhurat.web.snapshot import Place
 
 VENUES: Final = frozenset({"kite"})
@@ -52,12 +53,12 @@ def calendar_of(desk: Desk) -> Calendar:
     return calendar_for(chosen.mic, chosen.segment, overlays)
 
 
-def place_of(desk: Desk) -> Place:
+def place_of(desk: Desk, jobs: JobsDesk | None = None) -> Place:
     """What the page and the report need to know of a desk."""
     from muhurat.web.snapshot import Place
 
     mode = desk.trading.mode if desk.trading else "debug"
-    return Place(desk.desk.name, mode, desk.run_dir, desk.data_dir, calendar_of(desk))
+    return Place(desk.desk.name, mode, desk.run_dir, desk.data_dir, calendar_of(desk), jobs)
 
 
 def tick_store(desk: Desk, clock: Clock) -> TickStore:

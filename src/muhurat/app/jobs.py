@@ -30,6 +30,9 @@ NAME_VARIABLE: Final = "MUHURAT_PROCESS"
 """In a job's environment: its name in the registry, under which it tells its progress."""
 
 PARTS: Final[Mapping[str, str]] = {
+    "muhurat.jobs.adapters.Adapters": "muhurat.app.adapters:adapters",
+    "muhurat.jobs.backup.base.Databases": "muhurat.app.databases:databases",
+    "muhurat.jobs.monitor.base.Watched": "muhurat.app.databases:watched",
     "muhurat.jobs.runs.RunHistory": "muhurat.app.day:run_history",
     "muhurat.notify.base.Channel": "muhurat.app.parts:channel",
     "muhurat.stores.base.Cache": "muhurat.app.parts:cache",

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from muhurat.notify.base import Channel
     from muhurat.stores.base import Cache, ReferenceStore
     from muhurat.venues.base import InstrumentSource
+    from muhurat.venues.bse.base import BseFiles
+    from muhurat.venues.ftp.base import FtpFetcher
     from muhurat.venues.kite.rest import KiteRest
+    from muhurat.venues.nse.base import NseApi, NseFiles
+    from muhurat.venues.nse.extranet_base import Extranet
 
 
 def reference_store(desk: Desk, clock: Clock) -> ReferenceStore:
@@ -47,3 +51,37 @@ def channel(desk: Desk, clock: Clock) -> Channel:
     if chosen is None:
         raise JobError("the desk has no section notify.email", hint="add smtp and to, so that somebody is told")
     return EmailChannel(chosen.smtp, chosen.sender, chosen.to, chosen.timeout)
+
+
+def nse_files(desk: Desk, clock: Clock) -> NseFiles:
+    from muhurat.venues.nse.archives import open_nse_files
+
+    return open_nse_files(desk.venues.nse, clock)
+
+
+def nse_api(desk: Desk, clock: Clock) -> NseApi:
+    from muhurat.venues.nse.api import open_nse_api
+
+    return open_nse_api(desk.venues.nse, clock)
+
+
+def extranet(desk: Desk, clock: Clock) -> Extranet:
+    from muhurat.venues.nse.extranet import ExtranetClient
+
+    chosen = desk.venues.nse
+    return ExtranetClient(
+        chosen.extranet, clock, requests_per_second=chosen.requests_per_second, timeout_s=chosen.timeout
+    )
+
+
+def bse_files(desk: Desk, clock: Clock) -> BseFiles:
+    from muhurat.venues.bse.files import BseClient
+
+    chosen = desk.venues.bse
+    return BseClient(chosen.www, clock, requests_per_second=chosen.requests_per_second, timeout_s=chosen.timeout)
+
+
+def ftp_fetcher(desk: Desk, clock: Clock) -> FtpFetcher:
+    from muhurat.venues.ftp.client import FtpClient
+
+    return FtpClient(clock)

@@ -4,15 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from muhurat.app.desk import clock_of, place_of, start, tick_store
+from muhurat.clock import Clock
 from muhurat.config import Desk
+from muhurat.errors import MuhuratError
 from muhurat.heartbeat import Heartbeat
+from muhurat.jobs.base import PHASES
 from muhurat.log import get_logger
+
+if TYPE_CHECKING:
+    from muhurat.jobs.live_registry import LiveRegistry
+    from muhurat.web.jobs_desk import JobsDesk
+
+
+@contextmanager
+def jobs_desk(desk: Desk, clock: Clock) -> Iterator[JobsDesk | None]:
+    """The desk's jobs for the page and the report; None on a desk without jobs."""
+    from muhurat.app.day import day_operator, live_registry, run_history
+    from muhurat.jobs.attempts import JOBS
+    from muhurat.jobs.runner import holder
+    from muhurat.web.jobs_desk import JobsDesk
+
+    if desk.jobs is None:
+        yield None
+        return
+    history, registry = run_history(desk, clock), live_registry(desk, clock)
+    run_dir = desk.run_dir / JOBS
+    yield JobsDesk(
+        history=history,
+        operator=lambda who: day_operator(desk, clock, history, who, registry),
+        problem=lambda: _problem(registry),
+        runner=lambda day: next(filter(None, (holder(run_dir, day, phase) for phase in PHASES)), ""),
+        run_dir=desk.run_dir,
+    )
+    history.close()
+
+
+def _problem(registry: LiveRegistry) -> str:
+    """What is wrong with the registry as it lies there."""
+    try:
+        registry.current()
+    except MuhuratError as error:
+        return str(error)
+    return registry.problem
 
 
 def run_web(desk: Desk) -> None:
@@ -23,7 +63,8 @@ def run_web(desk: Desk) -> None:
     if not desk.web.private:
         get_logger(__name__).warning("whoever reaches the page can read it: it has no log-in", listen=desk.web.listen)
     heartbeat = Heartbeat("web", desk.run_dir, clock)
-    asyncio.run(serve(place_of(desk), clock, heartbeat, desk.web.host, desk.web.port))
+    with jobs_desk(desk, clock) as jobs:
+        asyncio.run(serve(place_of(desk, jobs), clock, heartbeat, desk.web.host, desk.web.port))
 
 
 def day_report(desk: Desk, day: date) -> dict[str, Any]:
@@ -32,9 +73,10 @@ def day_report(desk: Desk, day: date) -> dict[str, Any]:
     from muhurat.web.decisions import Decisions
     from muhurat.web.snapshot import take
 
-    clock, place = clock_of(desk), place_of(desk)
-    shot = take(place, clock, Decisions(place.decisions_path(day)))
-    with tick_store(desk, clock) as store:
+    clock = clock_of(desk)
+    with jobs_desk(desk, clock) as jobs, tick_store(desk, clock) as store:
+        place = place_of(desk, jobs)
+        shot = take(place, clock, Decisions(place.decisions_path(day)))
         return collect(place, shot, tuple(desk.feeds), store, day)
 
 

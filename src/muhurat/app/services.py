@@ -11,8 +11,10 @@ from muhurat.app.desk import calendar_of, start
 from muhurat.app.recording import decode_service_name
 from muhurat.clock import ist
 from muhurat.config import Desk
+from muhurat.errors import ConfigError
 
 if TYPE_CHECKING:
+    from muhurat.jobs.process import Registry
     from muhurat.supervisor.spec import ServiceSpec, Window
     from muhurat.supervisor.supervisor import Supervisor
 
@@ -51,11 +53,19 @@ def services(desk: Desk) -> list[ServiceSpec]:
 
     calendar = calendar_of(desk)
     found = [_service(desk, "web", ("web",), None, stays=True)]
+    registry = _registry(desk)
+    if desk.jobs is not None:
+        found.append(_service(desk, "jobs", ("day", "serve"), None, stays=True))
+        found.append(_service(desk, "checker", ("day", "watch"), None, stays=True))
+    if registry is not None and registry.monitored:
+        found.append(_service(desk, "monitor", ("job", "monitor"), None, stays=True))
     if desk.feeds:
         starts = tuple(feed.start for feed in desk.feeds.values())
         stops = tuple(feed.stop for feed in desk.feeds.values())
         recording = SessionWindow(calendar, starts, stops)
-        found.append(_service(desk, "universe", ("capture", "universe"), replace(recording, lead_s=_UNIVERSE_LEADS_S)))
+        if registry is None or not _chooses_instruments(registry):
+            leading = replace(recording, lead_s=_UNIVERSE_LEADS_S)
+            found.append(_service(desk, "universe", ("capture", "universe"), leading))
         found.append(_service(desk, "recorder", ("capture", "run"), recording, stays=True))
     for name, feed in desk.feeds.items():
         decoding = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_DECODE_LINGERS_S)
@@ -67,6 +77,22 @@ def services(desk: Desk) -> list[ServiceSpec]:
         trading = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_TRADER_LINGERS_S)
         found.append(_service(desk, "trader", ("trade",), trading))
     return found
+
+
+def _registry(desk: Desk) -> Registry | None:
+    """The desk's registry as it is now; None without one, or while it is wrong, which the service `jobs` tells."""
+    from muhurat.jobs.registry import registry_file
+
+    source = registry_file(desk)
+    try:
+        return None if source is None else source.current()
+    except ConfigError:
+        return None
+
+
+def _chooses_instruments(registry: Registry) -> bool:
+    """Whether a job of the day does what the service `universe` does on a desk without."""
+    return any(process.job == "prepare_universe" and process.is_active for process in registry.processes)
 
 
 def _service(

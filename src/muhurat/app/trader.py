@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from muhurat.app.day import blocking_jobs
 from muhurat.app.desk import calendar_of, kite_rest, open_desk, start, stop_event
 from muhurat.clock import NS_PER_S, Clock, ist, ist_ns
 from muhurat.config import Desk
@@ -31,6 +32,7 @@ _LEAVE_BEFORE_CLOSE_NS: Final = 600 * NS_PER_S
 _ENTER_BEFORE_LEAVING_NS: Final = 1200 * NS_PER_S
 _UNIVERSE_WITHIN_S: Final = 45.0
 _LOOK_EVERY_S: Final = 0.2
+_LACKING_EVERY_S: Final = 0.5
 
 
 def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] = ()) -> None:
@@ -63,8 +65,27 @@ def run_trader(source: Path, overlays: Sequence[Path], settings: Sequence[str] =
             heartbeat,
             stop,
             disabled_file=desk.folder / DISABLED,
+            unprepared=_Unprepared(desk, clock, facts.windows[0].open_ns),
             watch=partial(save_wanted, want_path(desk.data_dir / "universe", facts.feed, facts.day)),
         )
+
+
+class _Unprepared:
+    """What the day still lacks, from the open on: a job that blocks and is not done. Looked at about twice a second."""
+
+    def __init__(self, desk: Desk, clock: Clock, open_ns: int) -> None:
+        self._clock = clock
+        self._open_ns = open_ns
+        self._blocking = blocking_jobs(desk, clock, ist(open_ns).date())
+        self._told: str | None = None
+        self._ask_at = float("-inf")
+
+    def __call__(self) -> str | None:
+        now = self._clock.monotonic()
+        if self._clock.now_ns() >= self._open_ns and now >= self._ask_at:
+            self._ask_at = now + _LACKING_EVERY_S
+            self._told = self._blocking()
+        return self._told
 
 
 def _wait_for_universe(desk: Desk, clock: Clock, stop: threading.Event) -> None:

@@ -49,6 +49,5 @@ def command(
     registry = folder / "process.json"
     if not registry.exists():
         write_standard(registry, with_accounts=False)
-    print(
-        f"wrote {target} and {registry}\nnext: put your key and secret into {folder / '.env'}, then `muhurat check --desk {target}`"
-    )
+    print(f"wrote {target} and {registry}")
+    print(f"next: put your key and secret into {folder / '.env'}, then `muhurat check --desk {target}`")

@@ -36,6 +36,12 @@ def command(
         Path | None, typer.Option(metavar="DIR", help="Make the day from real candles, Kite's CSVs.")
     ] = None,
     journal: Annotated[Path | None, typer.Option(metavar="DIR", help="Play a recorded journal again.")] = None,
+    files: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Serve real files from DIR/host/path before made ones.")
+    ] = None,
+    latency: Annotated[
+        str, typer.Option(metavar="LOW-HIGH", help="Real seconds before a file begins, such as 1-5.")
+    ] = "0-0",
     overlay: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the overlay that points a desk here.")
     ] = None,
@@ -59,7 +65,7 @@ def command(
     end = _moment(until) if until else datetime.combine(begin.date(), _LAST_TIME, begin.tzinfo)
     if end - begin >= timedelta(days=1) or end < begin:
         raise UsageError(f"the day from {begin} until {end} is no day", hint="choose --until after --at, within a day")
-    options = SimOptions(begin.date(), seed, candles, journal, rate_limits)
+    options = SimOptions(begin.date(), seed, candles, journal, rate_limits, _folder(files), _seconds(latency))
     plan = Plan(
         venues=tuple(dict.fromkeys(names or VENUES)),
         options=options,
@@ -98,6 +104,23 @@ def _moment(text: str) -> datetime:
     except ValueError as error:
         raise UsageError(f"{text!r} is no instant: {error}", hint="write for example 2026-11-20T08:30") from error
     return moment.astimezone(IST) if moment.tzinfo else moment.replace(tzinfo=IST)
+
+
+def _folder(path: Path | None) -> Path | None:
+    if path is not None and not path.is_dir():
+        raise UsageError(f"{path} is no folder of real files", hint="it holds a folder for each host")
+    return path
+
+
+def _seconds(text: str) -> tuple[float, float]:
+    low, _, high = text.partition("-")
+    try:
+        shortest, longest = float(low), float(high or low)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no latency: {error}", hint="write for example --latency 1-5") from error
+    if not 0 <= shortest <= longest < float("inf"):
+        raise UsageError(f"{text!r} is no latency", hint="write the shorter one first, as in --latency 1-5")
+    return shortest, longest
 
 
 def _named_port(text: str) -> tuple[str, int]:

@@ -23,6 +23,7 @@ from muhurat.errors import MuhuratError, UsageError
 T = TypeVar("T")
 
 Phase = Literal["BOD", "EOD"]
+PHASES: Final[tuple[Phase, ...]] = ("BOD", "EOD")
 ForSession = Literal["today", "previous"]
 OnFailure = Literal["block", "warn"]
 
@@ -56,17 +57,32 @@ class Outcome:
 class Tools(Protocol):
     """What a job is given to work with; made by `app`, or by a test."""
 
-    clock: Clock
-    calendar: Calendar
-    business_date: date
-    """The desk's day that this run belongs to."""
-    session_date: date
-    """The session whose data are wanted: the business date, or the session before it (`for_session: previous`)."""
-    folder: Path
-    """The desk's folder; relative paths among the options start here."""
-    data_dir: Path
-    run_dir: Path
-    logs_dir: Path
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def calendar(self) -> Calendar: ...
+
+    @property
+    def business_date(self) -> date:
+        """The desk's day that this run belongs to."""
+
+    @property
+    def session_date(self) -> date:
+        """The session whose data are wanted: the business date, or the session before it (`for_session: previous`)."""
+
+    @property
+    def folder(self) -> Path:
+        """The desk's folder; relative paths among the options start here."""
+
+    @property
+    def data_dir(self) -> Path: ...
+
+    @property
+    def run_dir(self) -> Path: ...
+
+    @property
+    def logs_dir(self) -> Path: ...
 
     def get(self, contract: type[T]) -> T:
         """The desk's part behind a contract, such as `ReferenceStore`; closed when the job ends. Raises `JobError` when

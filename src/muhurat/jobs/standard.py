@@ -29,10 +29,8 @@ _EXTRANET: Final = {
     "encrypted_password": "${env:NSE_ENCRYPTED_PASSWORD}",
     "download_folder": "downloads",
 }
-_MONITORED: Final = [
-    {"title": "Recorder", "process": "muhurat capture run"},
-    {"title": "Trader", "process": "muhurat trade"},
-]
+_MONITORED: Final = [{"title": "Page", "process": "muhurat web"}]
+"""What runs all day; what keeps hours is watched by the supervisor, which knows them."""
 
 
 def write_standard(path: Path, *, with_accounts: bool) -> None:

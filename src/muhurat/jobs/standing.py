@@ -119,7 +119,9 @@ class Standing:
         deadline_ns = self.expected.deadline_ns
         if self.skips or deadline_ns is None:
             return self.late_told and not self.skips
-        return self.late_told or (now_ns if self.done_ns is None else self.done_ns) > deadline_ns
+        if self.done_ns is not None:
+            return self.late_told or self.done_ns > deadline_ns
+        return self.late_told or now_ns >= deadline_ns
 
     def row(self, now_ns: int, waits_for: str = "") -> Row:
         """As everybody sees it; `waits_for` says what keeps a pending one from starting."""
@@ -207,7 +209,7 @@ class Standing:
 
     def _rerun(self, _: RunEvent) -> None:
         self.state, self.reason, self.again_ns, self.done_ns = State.PENDING, "", None, None
-        self.skipped = self.overridden_by = self.held_by = ""
+        self.skipped = self.overridden_by = ""
         self.tries, self.asked, self.forced = 0, True, True
 
     def _asked(self, event: RunEvent) -> None:

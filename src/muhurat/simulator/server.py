@@ -16,7 +16,13 @@ from muhurat.errors import MuhuratError, UsageError
 from muhurat.simulator.conductor import Conductor
 from muhurat.simulator.options import SimOptions
 
-VENUES: Final = {"kite": "muhurat.simulator.kite.simulation:KiteSimulation"}
+VENUES: Final = {
+    "kite": "muhurat.simulator.kite.simulation:KiteSimulation",
+    "bse": "muhurat.simulator.bse.simulation:BseSimulation",
+    "connect2nse": "muhurat.simulator.connect2nse.simulation:Connect2NseSimulation",
+    "ftp": "muhurat.simulator.ftp.simulation:FtpSimulation",
+    "smtp": "muhurat.simulator.smtp.simulation:SmtpSimulation",
+}
 """Every venue that can be simulated; adding one is a line here."""
 
 Announce = Callable[[dict[str, Any]], None]
@@ -107,7 +113,15 @@ def _check_ports(ports: Mapping[str, int], factories: Sequence[Any]) -> None:
 def _write_overlay(path: Path, running: Sequence[Simulation]) -> None:
     keys: dict[str, Any] = {}
     for simulation in running:
-        for section, entries in simulation.overlay().items():
-            keys.setdefault(section, {}).update(entries)
+        _merge(keys, simulation.overlay())
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(keys, sort_keys=False), encoding="utf-8")
+
+
+def _merge(keys: dict[str, Any], further: Mapping[str, Any]) -> None:
+    """Lay mappings over mappings, at every depth: several venues write below one section."""
+    for name, value in further.items():
+        if isinstance(value, Mapping):
+            _merge(keys.setdefault(name, {}), value)
+        else:
+            keys[name] = value

@@ -202,7 +202,11 @@ class Cache(Protocol):
     def delete(self, prefix: str = "") -> int:
         """Forget every key (and series) that begins with `prefix`; how many."""
 
-    def keys(self, prefix: str = "") -> list[str]: ...
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that begin with `prefix`, in order; series are not among them."""
+
+    def series_names(self, prefix: str = "") -> list[str]:
+        """The series that begin with `prefix`, in order."""
 
     def append(self, series: str, point: bytes, *, keep: int) -> None:
         """Add a point to a series, stamped with the desk's time; only the newest `keep` stay."""

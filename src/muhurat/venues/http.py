@@ -22,6 +22,7 @@ import stamina
 from muhurat.clock import NS_PER_S, Clock, to_ns
 from muhurat.errors import RateLimited, VenueError
 from muhurat.venues.calls import RateLimit
+from muhurat.venues.pace import Pace
 from muhurat.venues.part_file import part_of
 from muhurat.venues.refusals import (
     Blocked,
@@ -49,14 +50,12 @@ __all__ = [
 
 T = TypeVar("T")
 
-SLOWEST_BYTES_PER_S: Final = 1_000
-"""A download that stays below this for `timeout_s` has failed."""
 LARGEST_FILE: Final = 1 << 29
 LARGEST_ANSWER: Final = 1 << 25
 
 _TOTAL_TIMEOUTS: Final = 20
 _LONGEST_WAIT_S: Final = 30.0
-_HEAD: Final = 512
+_HEAD: Final = 4096
 _PIECE: Final = 1 << 16
 _PAGES: Final = (b"<!doctype html", b"<html", b"<head")
 _PASSING: Final = frozenset({502, 503, 504})
@@ -76,7 +75,9 @@ class Fetched:
 class Fetcher:
     """One polite HTTP client: its headers, cookies, rate, retries and time limits. For use by one job at a time.
 
-    `attempts` counts the first one. `verify` is the TLS context; the usual one of this machine when None.
+    `attempts` counts the first one. `verify` is the TLS context; the usual one of this machine when None. `explain` is
+    given a status that was not accepted and the beginning of its body: a venue that says in its bodies what is wrong
+    turns them into errors there, or returns None to leave it to the status.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class Fetcher:
         timeout_s: float,
         attempts: int = 3,
         verify: ssl.SSLContext | None = None,
+        explain: Callable[[int, bytes], VenueError | None] | None = None,
     ) -> None:
+        self._explain = explain
         self._client = httpx.Client(
             headers=dict(headers), timeout=timeout_s, follow_redirects=False, verify=verify or True
         )
@@ -163,6 +166,8 @@ class Fetcher:
         self._client.close()
 
     def _patiently(self, call: Callable[[], T], attempts: int | None) -> T:
+        if attempts == 1:
+            return call()
         tries = stamina.retry_context(on=_can_pass, attempts=attempts or self._attempts, timeout=None, wait_max=8.0)
         for attempt in tries:
             with attempt:
@@ -221,7 +226,7 @@ class Fetcher:
         """The body as it comes, while it keeps coming and is not too much."""
         place = place_of(str(response.url))
         received = 0
-        pace = _Pace(self._clock, self._timeout_s)
+        pace = Pace(self._clock, self._timeout_s, self._timeout_s * _TOTAL_TIMEOUTS)
         if (announced := _length(response)) is not None and announced > largest:
             raise Malformed(f"{place} announces {announced:,} bytes, more than the {largest:,} that can be right")
         for piece in response.iter_bytes():
@@ -234,8 +239,11 @@ class Fetcher:
 
     def _refusal(self, response: httpx.Response, place: str) -> VenueError:
         """The error that a status means."""
-        status = response.status_code
-        said = f"{place} answered HTTP {status} ({_content_type(response)}), beginning {self._beginning(response)}"
+        status, head = response.status_code, self._head(response)
+        explained = self._explain(status, head) if self._explain is not None else None
+        if explained is not None:
+            return explained
+        said = f"{place} answered HTTP {status} ({_content_type(response)}), beginning {beginning(head)}"
         if response.has_redirect_location:
             return Moved(f"{place} answered HTTP {status} and sends us to {_where_to(response)}")
         if status in (401, 403):
@@ -252,13 +260,13 @@ class Fetcher:
             return Unavailable(said, retry_after_s=self._retry_after_s(response))
         return VenueError(said, permanent=400 <= status < 500, hint="the venue may have changed; try again later")
 
-    def _beginning(self, response: httpx.Response) -> str:
+    def _head(self, response: httpx.Response) -> bytes:
         head = b""
         for piece in self._pieces(response, LARGEST_ANSWER):
             head += piece
             if len(head) >= _HEAD:
                 break
-        return beginning(head)
+        return head
 
     def _retry_after_s(self, response: httpx.Response) -> float | None:
         """The seconds of `Retry-After`, which may also be a date."""
@@ -269,29 +277,6 @@ class Fetcher:
             return max(0.0, (to_ns(parsedate_to_datetime(value)) - self._clock.now_ns()) / NS_PER_S)
         except ValueError:
             return None
-
-
-class _Pace:
-    """Whether a body comes fast enough; measured in real time by the clock that was handed in."""
-
-    def __init__(self, clock: Clock, timeout_s: float) -> None:
-        self._clock = clock
-        self._timeout_s = timeout_s
-        self._total_s = timeout_s * _TOTAL_TIMEOUTS
-        self._began = self._since = clock.monotonic()
-        self._bytes = 0
-
-    def complaint(self, received: int) -> str | None:
-        """Take note of bytes; what is wrong with the pace, None when nothing is."""
-        self._bytes += received
-        now = self._clock.monotonic()
-        if now - self._began > self._total_s:
-            return f"was not done within {self._total_s:g} s"
-        if (passed := now - self._since) >= self._timeout_s:
-            if self._bytes < SLOWEST_BYTES_PER_S * passed:
-                return f"only drips, less than {SLOWEST_BYTES_PER_S} bytes a second for {passed:.1f} s"
-            self._since, self._bytes = now, 0
-        return None
 
 
 def _can_pass(error: Exception) -> bool | float:

@@ -6,6 +6,7 @@ what to do. Light on purpose: jobs tell these apart without importing a client.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -37,6 +38,14 @@ class Malformed(VenueError):
     """Something came, and it is not what was asked for: truncated, another day's, other columns, empty."""
 
     hint = "nothing was changed; try again later, and compare the file with an older one when it stays so"
+
+
+class OtherDay(Malformed):
+    """A sound file, of another day than the one that was asked for; `found` is its day."""
+
+    def __init__(self, message: str, found: date, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.found = found
 
 
 class WebPage(Malformed):

@@ -17,6 +17,7 @@ from muhurat.capture.journal import HourPaths, hours_of, summary, verify_hour
 from muhurat.capture.recorded_today import recorded_on
 from muhurat.clock import ist
 from muhurat.errors import CalendarError
+from muhurat.jobs.process import State
 from muhurat.stores.base import TickStore
 from muhurat.trading.inputlog import read_decisions
 from muhurat.trading.report import TradingReport, trading_report
@@ -54,9 +55,9 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
         "pnl": traded.net,
         "modelled": any(line.get("modelled") for line in lines),
         "trading": {name: getattr(traded, name) for name in _RESULT_FIELDS},
-        "jobs": [],
+        "jobs": [{"name": row.process.name, "status": row.state.value} for row in shot.jobs],
         "services": _services(shot, day),
-        "checks": [*_feed_checks(place, told, day), *_trading_checks(place, traded, day)],
+        "checks": [*_job_checks(shot), *_feed_checks(place, told, day), *_trading_checks(place, traded, day)],
         "volatile": {
             "alerts": [alert for alert in shot.status["alerts"] if alert["at"][:10] == day.isoformat()],
             "receive_lag": {
@@ -67,6 +68,21 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
             "pids": {row["name"]: row["pid"] for row in shot.status["services"]},
         },
     }
+
+
+def _job_checks(shot: Snapshot) -> list[Document]:
+    """Whether the jobs that block did their work, as far as the day has come; none on a desk without jobs."""
+    if not shot.jobs:
+        return []
+    wanting = [
+        row
+        for row in shot.jobs
+        if row.state in (State.FAILED, State.LOST, State.LATE)
+        and row.process.on_failure == "block"
+        and not row.overridden_by
+    ]
+    told = "; ".join(f"{row.process.title} {row.state.lower()}: {row.reason}" for row in wanting)
+    return [_check("no blocking job failed or is late", not wanting, told or f"{count(len(shot.jobs))} jobs")]
 
 
 def _feed(directory: Path, feed: str, store: TickStore, day: date) -> Document:

@@ -16,6 +16,7 @@ from nicegui import ui
 from muhurat.clock import Clock, ist
 from muhurat.errors import MuhuratError
 from muhurat.heartbeat import Heartbeat
+from muhurat.web import jobs_api
 from muhurat.web.dashboard import page
 from muhurat.web.decisions import Decisions
 from muhurat.web.snapshot import Place, Snapshot, take
@@ -50,7 +51,7 @@ class Desk:
 
 
 def build(place: Place, clock: Clock) -> FastAPI:
-    """The application; nothing in it changes the desk, and it asks nothing of any other host.
+    """The application; only `jobs_api` and the jobs page change the desk, and it asks nothing of any other host.
 
     Everything that looks at the desk runs in the one event loop, one look after the other.
     """
@@ -95,6 +96,8 @@ def build(place: Place, clock: Clock) -> FastAPI:
             "trader": shot.trader,
         }
 
+    if place.jobs is not None:
+        api.include_router(jobs_api.router(place.jobs, clock))
     page.mount(place, desk.look)
     ui.run_with(api)
     return api

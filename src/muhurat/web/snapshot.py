@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,8 +15,10 @@ from muhurat.calendars.session import Session
 from muhurat.clock import NS_PER_S, Clock, ist
 from muhurat.errors import CalendarError
 from muhurat.heartbeat import read_heartbeats
+from muhurat.jobs.process import Row
 from muhurat.supervisor.history import read_history
 from muhurat.web.decisions import Decisions, Line
+from muhurat.web.jobs_desk import JobsDesk
 from muhurat.web.status import desk_status
 from muhurat.web.wording import clock as clock_text
 from muhurat.web.wording import duration
@@ -39,6 +41,7 @@ class Place:
     run_dir: Path
     data_dir: Path
     calendar: Calendar
+    jobs: JobsDesk | None = None
 
     def decisions_path(self, day: date) -> Path:
         return self.data_dir / "trading" / f"{day:%Y%m%d}" / "decisions.jsonl"
@@ -58,6 +61,7 @@ class Snapshot:
     """One moment of the desk. `trader` are its gauges of today, `decoders` those of each decode service by its feed.
 
     `live` is the last tick of every instrument as the decode service shows it: `last_price`, `ts` in epoch ms and more.
+    `jobs` are the day's, in order; none on a desk without jobs.
     """
 
     now_ns: int
@@ -71,6 +75,7 @@ class Snapshot:
     decoders: Mapping[str, Mapping[str, Any]]
     history: list[Line]
     decisions: Decisions
+    jobs: Sequence[Row] = ()
 
     @property
     def day(self) -> date:
@@ -146,6 +151,7 @@ def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
         decoders=_decoders(heartbeats, day),
         history=read_history(place.run_dir),
         decisions=decisions,
+        jobs=place.jobs.rows(day) if place.jobs is not None else (),
     )
 
 

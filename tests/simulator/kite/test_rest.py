@@ -314,7 +314,14 @@ def test_funds_shrink_with_a_premium_paid(threaded: InThread, client: KiteConnec
     threaded.advance_s(0.1)
 
     assert client.margins("equity")["available"]["live_balance"] == before - 20 * 100.5
-    assert client.holdings() == []
+
+
+def test_holdings_are_what_was_bought_on_earlier_days(client: KiteConnect) -> None:
+    held = {row["tradingsymbol"]: row for row in client.holdings()}
+
+    assert held["NIFTYBEES"]["quantity"] == 400
+    assert held["SENSEXBEES"]["t1_quantity"] == 50
+    assert held["NIFTYBEES"]["pnl"] == pytest.approx(400 * (286.15 - 251.4))
 
 
 def test_an_unknown_segment_or_route_is_refused(threaded: InThread, client: KiteConnect) -> None:

@@ -16,7 +16,7 @@ from pydantic import Field
 from muhurat.errors import MuhuratError
 from muhurat.jobs.base import Job, JobError, Options, Outcome, Tools
 from muhurat.jobs.desk_work import Check, DeskWork
-from muhurat.jobs.operator import unfinished
+from muhurat.jobs.process import State
 from muhurat.jobs.runs import RunHistory
 from muhurat.stores.base import Cache, ReferenceStore
 from muhurat.venues.base import Account
@@ -63,11 +63,14 @@ def _asked(questions: list[tuple[str, Callable[[], tuple[bool | None, str]]]], t
 
 def _jobs(tools: Tools) -> tuple[bool, str]:
     rows = tools.get(RunHistory).rows(tools.business_date)
-    blocking = [row for row in rows if row.process.phase == "BOD" and row.process.job != JOB.name]
-    open_ones = unfinished(blocking)
-    if open_ones:
-        return False, "; ".join(open_ones)
-    return True, f"{len(blocking)} of the day's first half are done or were waived"
+    asked = [row for row in rows if row.process.phase == "BOD" and row.process.job != JOB.name]
+    if not asked:
+        return False, "the day was never opened: `muhurat day run bod`"
+    waived = [row for row in asked if row.overridden_by or row.process.on_failure == "warn"]
+    wanting = [row for row in asked if row not in waived and row.state not in (State.SUCCESSFUL, State.SKIPPED)]
+    if wanting:
+        return False, "; ".join(f"{row.process.title} is {row.state}: {row.reason or 'not done'}" for row in wanting)
+    return True, f"{len(asked) - len(waived)} that block are done or skipped, {len(waived)} only warn or were waived"
 
 
 def _session(tools: Tools) -> tuple[bool, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -29,11 +30,11 @@ def run(options: UploadCashMarginOptions, tools: Tools) -> Outcome:
     columns = from_rows(rows, AsOf=tools.business_date)
     with tools.get(ReferenceStore).transaction() as transaction:
         count = transaction.replace("Margins", columns, where={"AsOf": tools.business_date})
-    told = ", ".join(f"{row['Segment']} {float(row['Available']):,.2f}" for row in rows)
+    told = ", ".join(f"{row['Segment']} {row['Available']:,.2f}" for row in rows)
     return Outcome(f"available: {told}", rows=count, facts={"source": str(options.file or "broker")})
 
 
-def _of_the_broker(tools: Tools) -> list[dict[str, object]]:
+def _of_the_broker(tools: Tools) -> list[dict[str, Any]]:
     margins = tools.get(Account).segment_margins()
     return [
         {"Segment": name, "Available": float(row.available), "Used": float(row.used), "Opening": float(row.opening)}

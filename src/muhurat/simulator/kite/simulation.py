@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import socket
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
-
-import uvicorn
 
 from muhurat.simulator.conductor import Conductor
 from muhurat.simulator.faults import FaultBoard
+from muhurat.simulator.http_server import HttpServer
 from muhurat.simulator.kite import rest, ticker, updates
 from muhurat.simulator.kite.account import Account
 from muhurat.simulator.kite.control import Control
@@ -52,7 +48,7 @@ class KiteSimulation:
             self.sessions, MarketData(self.market), orders, account, limits, self.faults, conductor
         )  # fmt: skip
         control = Control(self.sessions, self.ticker, self.faults, conductor, self.stats)
-        self._http = HttpServer(answers.app(control.routes()))
+        self._http = HttpServer(answers.app(control.routes()), lambda: conductor.now_ns)
         self._urls: dict[str, str] = {}
         conductor.add_source(self.tape)
 
@@ -90,36 +86,3 @@ class KiteSimulation:
             "faults": self.faults.described(),
             "postbacks": {"delivered": self._updates.posted, "failed": self._updates.failed},
         }
-
-
-class HttpServer:
-    """uvicorn inside a loop that is not its own: no signal handlers, no logging of its own."""
-
-    def __init__(self, app: Any) -> None:
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-        self._server = _QuietServer(config)
-        self._serving: asyncio.Task[None] | None = None
-
-    async def start(self, port: int) -> int:
-        """Listen on loopback; returns the port."""
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", port))
-        bound: int = listening.getsockname()[1]
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
-        while not self._server.started:
-            if self._serving.done():
-                await self._serving
-            await asyncio.sleep(0.005)
-        return bound
-
-    async def stop(self) -> None:
-        """Finish the requests under way, for a second at most."""
-        self._server.should_exit = True
-        if self._serving is not None:
-            await self._serving
-
-
-class _QuietServer(uvicorn.Server):
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-        return nullcontext()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.message import EmailMessage
-from typing import cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Mail:
 
 def read_mail(sender: str, recipients: tuple[str, ...], content: bytes, received: str) -> Mail:
     """Read a message's bytes; the body is its plain text, else its HTML, else empty."""
-    message = cast("EmailMessage", message_from_bytes(content, policy=policy.default))
+    message = message_from_bytes(content, policy=policy.default)
     part = message.get_body(("plain", "html"))
-    body = "" if part is None else str(part.get_content())
+    body = "" if part is None else str(part.get_content()).replace("\r\n", "\n")
     return Mail(sender, recipients, str(message["Subject"] or ""), str(message["Date"] or ""), body, received)

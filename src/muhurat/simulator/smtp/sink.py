@@ -84,12 +84,15 @@ class MailSink:
         )
 
     def _authenticate(
-        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
+        self, server: _Connection, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
     ) -> AuthResult:
         right = hmac.compare_digest(given.login, self._account.user.encode()) and hmac.compare_digest(
             given.password, self._account.password.encode()
         )
-        if right and not self._faults.take("login_refused"):
+        if server.refuses_login is None:
+            # Clients try one mechanism after the other: all of that is one login.
+            server.refuses_login = self._faults.take("login_refused") is not None
+        if right and not server.refuses_login:
             return AuthResult(success=True)
         self.logins_refused += 1
         return AuthResult(success=False, handled=False, message="535 5.7.8 Authentication credentials invalid")
@@ -104,30 +107,30 @@ class MailSink:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 Ok"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: _Connection, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """aiosmtpd hands over a mail."""
         if self._faults.take("try_later"):
             return "451 4.7.1 Try again later"
         if self._faults.take("drop"):
-            server.transport.abort()
+            server.cut()
             return "451 4.3.0 Connection lost"
         content = envelope.content
-        assert_bytes = content if isinstance(content, bytes) else str(content).encode()
-        self.messages.append(
-            read_mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), assert_bytes, self._now())
-        )
+        raw = content if isinstance(content, bytes) else str(content).encode()
+        self.messages.append(read_mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw, self._now()))
         return _OK
 
 
-class _Connection(SMTP):  # type: ignore[misc]
+class _Connection(SMTP):
     """One client's conversation."""
+
+    refuses_login: bool | None = None
 
     @property
     def alive(self) -> bool:
         return self.transport is not None
 
     def cut(self) -> None:
-        if self.transport is not None:
+        if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
 
 

@@ -26,6 +26,7 @@ def header(place: Place, shot: Snapshot) -> str:
     mode, mode_colour = _MODES[place.mode]
     facts = [
         f'<span class="name">{escape(place.name)}</span>',
+        *(['<a href="/">day</a>', '<a href="/jobs">jobs</a>'] if place.jobs is not None else []),
         f'<span>{dot(colour)}<b style="color:{colour}">{word}</b></span>',
         badge(mode, mode_colour),
         *([badge(f"REHEARSAL ×{shot.speed:,.0f}", BLUE)] if shot.speed != 1 else []),
@@ -96,7 +97,7 @@ def _result(shot: Snapshot) -> str:
 def _alerts(shot: Snapshot) -> str:
     levels = {alert["level"] for alert in shot.alerts}
     kind = "bad" if "critical" in levels else "wait" if levels else "quiet"
-    return f'<a href="#alerts" class="{kind}">{number_of(len(shot.alerts), "alert")}</a>'
+    return f'<a href="/#alerts" class="{kind}">{number_of(len(shot.alerts), "alert")}</a>'
 
 
 def _notice(what: str, do: str, *, down: bool) -> str:

@@ -8,8 +8,10 @@ from typing import Any, Final
 from nicegui import ui
 
 from muhurat.log import get_logger
-from muhurat.web.dashboard import header, panels, trading
+from muhurat.web.dashboard import header, job_cards, panels, trading
 from muhurat.web.dashboard.chart import chart
+from muhurat.web.dashboard.jobs_page import JobsPage
+from muhurat.web.dashboard.parts import Part
 from muhurat.web.dashboard.theme import CSS
 from muhurat.web.dashboard.timeline import timeline
 from muhurat.web.snapshot import Place, Snapshot
@@ -20,11 +22,18 @@ Look = Callable[[], Snapshot]
 
 
 def mount(place: Place, look: Look) -> None:
-    """Put the page at `/`; `look` gives the desk as it is now."""
+    """Put the day's page at `/` and the jobs' at `/jobs`; `look` gives the desk as it is now."""
 
     @ui.page("/", title=f"{place.name} · Muhurat")
     def index() -> None:
         _Page(place, look).build()
+
+    jobs = place.jobs
+    if jobs is not None:
+
+        @ui.page("/jobs", title=f"jobs · {place.name} · Muhurat")
+        def jobs_page() -> None:
+            JobsPage(jobs, look, lambda shot: header.header(place, shot)).build()
 
 
 class _Page:
@@ -32,8 +41,8 @@ class _Page:
 
     def __init__(self, place: Place, look: Look) -> None:
         self._look = look
-        self._head = _Part(lambda shot: header.header(place, shot))
-        self._notice = _Part(lambda shot: "")
+        self._head = Part(lambda shot: header.header(place, shot))
+        self._notice = Part(lambda shot: "")
         self._parts = [self._head, self._notice]
         self._candles: ui.echart | None = None
         self._drawn: tuple[object, ...] = ()
@@ -56,7 +65,9 @@ class _Page:
             self._panel("w8", trading.trades)
             self._panel("w4", panels.feeds)
             self._panel("w8", panels.services)
-            self._panel("w4", panels.alerts)
+            with ui.element("div").classes("w4 stack"):
+                self._panel("", job_cards.panel)
+                self._panel("", panels.alerts)
         self.refresh()
         ui.timer(_REFRESH_S, self.refresh, immediate=False)
 
@@ -95,26 +106,6 @@ class _Page:
             self._part(draw)
 
     def _part(self, draw: Callable[[Snapshot], str]) -> None:
-        part = _Part(draw)
+        part = Part(draw)
         part.place()
         self._parts.append(part)
-
-
-class _Part:
-    """One piece of HTML that is sent again only when it differs."""
-
-    def __init__(self, draw: Callable[[Snapshot], str]) -> None:
-        self._draw = draw
-        self._html = ""
-        self._element: ui.html | None = None
-
-    def place(self) -> None:
-        self._element = ui.html("", sanitize=False).style("width:100%")
-
-    def show(self, shot: Snapshot) -> None:
-        self.set(self._draw(shot))
-
-    def set(self, html: str) -> None:
-        if self._element is not None and html != self._html:
-            self._html = html
-            self._element.set_content(html)

@@ -1,0 +1,1 @@
+"""BSE: the public files of its website."""

@@ -1,0 +1,1 @@
+"""Any FTP server that delivers files to the desk."""
