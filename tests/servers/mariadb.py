@@ -17,6 +17,8 @@ from tests.servers.processes import ServerProcess, free_port, program, short_fol
 
 PASSWORD = "a password, with signs: /@%"
 SMALL = ("--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--innodb-data-file-path=ibdata1:12M:autoextend")
+QUICK = ("--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2")
+"""A death of the server loses nothing so; a power cut might, which no test can make."""
 _NUMBERS = count(1)
 
 
@@ -119,6 +121,7 @@ class MariaDb:
             "--skip-log-bin",
             "--character-set-server=utf8mb4",
             *SMALL,
+            *QUICK,
         ]
 
     def _answers(self) -> bool:

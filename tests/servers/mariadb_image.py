@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from tests.servers.mariadb import SMALL, initial_data, set_password
+from tests.servers.mariadb import QUICK, SMALL, initial_data, set_password
 from tests.servers.processes import program
 
 SOCKET = "/run/mysqld/mysqld.sock"
@@ -57,6 +57,7 @@ def server_command(port: int) -> list[str]:
         "--skip-log-bin",
         "--character-set-server=utf8mb4",
         *SMALL,
+        *QUICK,
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from typing import Any, Final
@@ -67,12 +67,14 @@ def _connect(host: str, port: int) -> Mapping[str, Any]:
 
 def _reference(desk: Desk, clock: Clock) -> Mapping[str, Any]:
     with closing(reference_store(desk, clock)) as store:
-        return {"holds": {table: store.count(table) for table in store.tables()}}
+        held = {table: store.count(table) for table in store.tables()}
+    return {"version": _version(desk, desk.stores.reference), "holds": held}
 
 
 def _cache(desk: Desk, clock: Clock) -> Mapping[str, Any]:
     with closing(cache(desk, clock)) as store:
-        return {"holds": {"keys": len(store.keys("")), "series": len(store.series_names(""))}}
+        held = {"keys": len(store.keys("")), "series": len(store.series_names(""))}
+    return {"version": _version(desk, desk.stores.cache), "holds": held}
 
 
 def _ticks(desk: Desk, clock: Clock) -> Mapping[str, Any]:
@@ -81,7 +83,7 @@ def _ticks(desk: Desk, clock: Clock) -> Mapping[str, Any]:
     rows: dict[str, int] = {}
     for each in held:
         rows[each.table] = rows.get(each.table, 0) + each.rows
-    return {"holds": rows}
+    return {"version": _version(desk, desk.stores.ticks), "holds": rows}
 
 
 def _kite(desk: Desk, clock: Clock) -> Mapping[str, Any]:
@@ -91,3 +93,44 @@ def _kite(desk: Desk, clock: Clock) -> Mapping[str, Any]:
     except SessionExpired as error:
         return {"session": "expired", "detail": str(error), "hint": error.hint}
     return {"session": "valid", "user_id": profile.user_id, "exchanges": list(profile.exchanges)}
+
+
+def _version(desk: Desk, url: str) -> str:
+    """What a store is, and of which version; empty for a kind that nobody can ask."""
+    ask = _VERSIONS.get(urlsplit(url).scheme)
+    return ask(desk, url) if ask else ""
+
+
+def _sqlite_version(desk: Desk, url: str) -> str:
+    import sqlite3
+
+    return f"SQLite {sqlite3.sqlite_version}"
+
+
+def _mysql_version(desk: Desk, url: str) -> str:
+    from muhurat.stores.sql.engine import open_engine, reading
+
+    with reading(open_engine(url, desk.folder)) as connection:
+        return str(connection.exec_driver_sql("SELECT VERSION()").scalar())
+
+
+def _redis_version(desk: Desk, url: str) -> str:
+    from redis import Redis
+
+    client: Any = Redis.from_url(url, socket_timeout=_CONNECT_S, socket_connect_timeout=_CONNECT_S)
+    with closing(client):
+        return f"Redis {client.info('server')['redis_version']}"
+
+
+def _parquet_version(desk: Desk, url: str) -> str:
+    import duckdb
+
+    return f"DuckDB {duckdb.__version__}"
+
+
+_VERSIONS: Final[Mapping[str, Callable[[Desk, str], str]]] = {
+    "sqlite": _sqlite_version,
+    "mysql": _mysql_version,
+    "parquet": _parquet_version,
+    "redis": _redis_version,
+}

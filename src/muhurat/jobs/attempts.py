@@ -37,6 +37,9 @@ NAME_VARIABLE: Final = "MUHURAT_PROCESS"
 BUSINESS_DATE_VARIABLE: Final = "MUHURAT_BUSINESS_DATE"
 SESSION_DATE_VARIABLE: Final = "MUHURAT_SESSION_DATE"
 
+GRACE_S: Final = 5.0
+"""For all that a job started, between SIGTERM and SIGKILL."""
+
 _STARTED: Final = b"."
 _READY: Final = b"\n"
 _OVERTIME_S: Final = 15.0
@@ -198,6 +201,7 @@ class Attempts:
             "result": str(claim.files.result),
             "outcome": str(claim.files.outcome),
             "timeout_s": process.timeout_s,
+            "grace_s": GRACE_S,
             "inherited": list(inherited),
         }
 

@@ -28,9 +28,6 @@ from muhurat.jobs.attempt_files import BEGUN, ENDED, read_whole, write_whole
 from muhurat.jobs.attempt_log import AttemptLog
 from muhurat.jobs.hidden import hidden_values
 
-GRACE_S: Final = 5.0
-"""For the job's group between SIGTERM and SIGKILL."""
-
 _REST_GRACE_S: Final = 1.0
 """For what the job leaves behind in its group when it ends."""
 
@@ -50,7 +47,7 @@ class Shim:
 
     def run(self) -> int:
         """Run the job to its end; returns its exit code."""
-        watch = Watch(self._clock, self._spec["timeout_s"])
+        watch = Watch(self._clock, self._spec["timeout_s"], self._spec["grace_s"])
         self._say({"state": BEGUN, "shim": os.getpid()})
         log = AttemptLog(Path(self._spec["log"]), secret_values(self._spec["arguments"], hidden_values()))
         try:
@@ -126,10 +123,11 @@ class Shim:
 class Watch:
     """Watches the job's process and passes on what it prints, until both have ended or had to."""
 
-    def __init__(self, clock: Clock, timeout_s: float) -> None:
+    def __init__(self, clock: Clock, timeout_s: float, grace_s: float) -> None:
         self.timed_out = False
         self.stopped = False
         self._clock = clock
+        self._grace_s = grace_s
         self._until = clock.monotonic() + timeout_s
         self._kill_at: float | None = None
         self._group = 0
@@ -167,7 +165,7 @@ class Watch:
         os.read(self._wake, _CHUNK)
         if self._running:
             self.stopped = True
-            self._end_within(GRACE_S)
+            self._end_within(self._grace_s)
 
     def _job_ended(self, pidfd: int) -> None:
         self._poll.unregister(pidfd)
@@ -191,7 +189,7 @@ class Watch:
         if self._kill_at is None:
             if now > self._until:
                 self.timed_out = True
-                self._end_within(GRACE_S)
+                self._end_within(self._grace_s)
             return False
         if now < self._kill_at:
             return False

@@ -7,26 +7,33 @@ from pathlib import Path
 from muhurat.clock import SystemClock
 from muhurat.config.sections import NseSection
 from muhurat.stores.base import ReferenceStore
+from muhurat.venues.calls import RateLimit
+from muhurat.venues.http import Fetcher
 from muhurat.venues.nse.api import open_nse_api
-from muhurat.venues.nse.archives import open_nse_files
+from muhurat.venues.nse.archives import FILE_HEADERS, NseArchives
 from muhurat.venues.nse.base import NseApi, NseFiles
+from muhurat.venues.nse.span import Needs
+from muhurat.venues.nse.udiff import Bounds
 from tests.jobs.library.tools import DeskTools
 from tests.venues.file_server import FileServer
 
-TIMEOUT_S = 0.4
+TIMEOUT_S = 0.25
+SHARES, CONTRACTS, COMMODITIES = 21, 204, 20
+BOUNDS = {
+    ("NSE", "CM"): Bounds(20, frozenset({"STK"})),
+    ("NSE", "FO"): Bounds(200, frozenset({"STF", "STO", "IDF", "IDO"})),
+}
+INDEX = frozenset({"NIFTY"})
 
 
 def connect(tools: DeskTools, server: FileServer) -> None:
-    """Give the desk NSE's parts; time limits are real, so their clock is."""
-    section = NseSection(
-        www=server.root,
-        archives=server.root,
-        indices=server.root,
-        requests_per_second=1000,
-        timeout=TIMEOUT_S,
-    )
-    tools.put(NseFiles, open_nse_files(section, SystemClock()))
-    tools.put(NseApi, open_nse_api(section, SystemClock()))
+    """Give the desk NSE's parts, to whom a small day is a whole one. Time limits are real, so their clock is."""
+    clock, root = SystemClock(), server.root
+    limit = RateLimit(1000, clock)
+    fetcher = Fetcher(headers=FILE_HEADERS, clock=clock, limit=limit, timeout_s=TIMEOUT_S)
+    tools.put(NseFiles, NseArchives(root, root, fetcher, bounds=BOUNDS, span_needs=Needs(COMMODITIES, INDEX)))
+    section = NseSection(www=root, requests_per_second=1000, timeout=TIMEOUT_S)
+    tools.put(NseApi, open_nse_api(section, clock))
 
 
 def left(tools: DeskTools) -> tuple[dict[str, str], dict[str, bytes]]:

@@ -30,7 +30,7 @@ GOOD = bse_fo_bhavcopy(MONDAY)
 @pytest.fixture
 def tools(tmp_path: Path, web: WebServer) -> Iterator[DeskTools]:
     with tools_in(tmp_path, session=MONDAY) as tools:
-        tools.put(BseFiles, BseClient(web.root, SystemClock(), requests_per_second=1000, timeout_s=0.3))
+        tools.put(BseFiles, BseClient(web.root, SystemClock(), requests_per_second=1000, timeout_s=0.2))
         web.lay(FO_BHAVCOPY_PATH + NAME, Answer(GOOD, content_type="text/csv"))
         yield tools
 
@@ -96,7 +96,7 @@ def test_a_delivery_that_is_not_there_is_named(tools: DeskTools) -> None:
         (Answer(GOOD.replace(b"SttlmPric", b"SettlePric", 1)), Malformed, "has no column SttlmPric; it has SettlePric"),
         (Answer(b""), Malformed, "with an empty file"),
         (Answer(bse_fo_bhavcopy(MONDAY, 0)), Malformed, "0 rows, where a whole day"),
-        (Answer(GOOD, hangs=True), Unavailable, "did not answer within 0.3 s"),
+        (Answer(GOOD, hangs=True), Unavailable, "did not answer within 0.2 s"),
         (Answer(GOOD, drips=True), Unavailable, "only drips"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, time
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from muhurat.jobs.library.download_and_process_bhavcopy import JOB, DownloadAndP
 from muhurat.stores.base import ReferenceStore
 from muhurat.venues.nse.archives import HISTORY_PATH
 from muhurat.venues.nse.base import Blocked, Malformed, NotPublished, Unavailable, WebPage
-from tests.jobs.library.nse_desk import connect, left
+from tests.jobs.library.nse_desk import CONTRACTS, SHARES, connect, left
 from tests.jobs.library.tools import TUESDAY, DeskTools, tools_in
 from tests.venues.file_server import Answer, Asked, Fault, FileServer
 from tests.venues.nse import made
@@ -28,7 +29,7 @@ CM = made.bhavcopy_path("CM", MONDAY)
 
 @cache
 def packed(segment: str, day: date) -> bytes:
-    return made.bhavcopy_zip(segment, day)
+    return made.bhavcopy_zip(segment, day, made.bhavcopy(segment, day, SHARES if segment == "CM" else CONTRACTS))
 
 
 def lay_down(server: FileServer, day: date) -> None:
@@ -53,9 +54,9 @@ def test_the_session_before_is_loaded_in_the_morning(tools: DeskTools) -> None:
     outcome = load(tools)
 
     store = tools.get(ReferenceStore)
-    assert outcome.rows == 2_100 + 20_400 + 31
-    assert outcome.facts["rows"] == {"CM": 2_100, "FO": 20_400, "INDEX": 31}
-    assert outcome.note == "2026-09-21: 2,100 rows of CM, 20,400 rows of FO, 31 rows of INDEX"
+    assert outcome.rows == SHARES + CONTRACTS + 31
+    assert outcome.facts["rows"] == {"CM": SHARES, "FO": CONTRACTS, "INDEX": 31}
+    assert outcome.note == "2026-09-21: 21 rows of CM, 204 rows of FO, 31 rows of INDEX"
     assert [path.name for path in outcome.files] == [Path(CM).name, Path(FO).name, Path(made.index_path(MONDAY)).name]
     row = store.read("FoBhavcopy", where={"TradDt": MONDAY, "FinInstrmId": 7})[0]
     assert (row["TckrSymb"], row["StrkPric"], row["OptnTp"], row["OpnIntrst"]) == ("UND7", 350.0, "CE", 7500)
@@ -91,7 +92,7 @@ def test_a_stretch_is_filled_session_by_session(tools: DeskTools, server: FileSe
     outcome = load(tools, from_="2026-09-18", to="20260921", segments=["CM", "INDEX"])
 
     assert outcome.facts["days"] == ["2026-09-18", "2026-09-21"]
-    assert outcome.rows == 2 * (2_100 + 31)
+    assert outcome.rows == 2 * (SHARES + 31)
     assert tools.get(ReferenceStore).count("FoBhavcopy") == 0
 
 
@@ -149,16 +150,18 @@ def test_when_a_file_fails_the_store_and_the_earlier_file_stay(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (made.bhavcopy_zip("FO", MONDAY, made.bhavcopy("FO", date(2026, 9, 18))), "TradDt is 2026-09-18"),
+        (made.bhavcopy_zip("FO", MONDAY, made.bhavcopy("FO", date(2026, 9, 18), CONTRACTS)), "TradDt is 2026-09-18"),
         (
-            made.bhavcopy_zip("FO", MONDAY, made.bhavcopy("FO", MONDAY, header=made.HEADER.replace("SttlmPric", "X"))),
+            made.bhavcopy_zip(
+                "FO", MONDAY, made.bhavcopy("FO", MONDAY, CONTRACTS, header=made.HEADER.replace("SttlmPric", "X"))
+            ),
             "no column SttlmPric",
         ),
         (made.bhavcopy_zip("FO", MONDAY, made.bhavcopy("FO", MONDAY, 0)), "0 rows"),
-        (made.bhavcopy_zip("FO", MONDAY, made.bhavcopy("FO", MONDAY, 19_000)), "19,000 rows, where a whole day"),
+        (made.bhavcopy_zip("FO", MONDAY, made.bhavcopy("FO", MONDAY, 190)), "190 rows, where a whole day"),
         (made.zipped(made.bhavcopy_name("FO", MONDAY), b"x", "more.csv"), "where exactly one file"),
         (made.zipped("other.csv", made.bhavcopy("FO", MONDAY, 10)), "holds other.csv"),
-        (packed("FO", MONDAY)[:5000] + b"?" + packed("FO", MONDAY)[5001:], "is no sound zip file"),
+        (packed("FO", MONDAY)[:1000] + b"?" + packed("FO", MONDAY)[1001:], "is no sound zip file"),
     ],
     ids=["wrong date", "changed column", "no rows", "too few rows", "two members", "another member", "damaged"],
 )
@@ -201,10 +204,8 @@ def test_without_the_index_file_the_named_indices_are_asked_for_one_by_one(
 
     def answer(asked: Asked) -> Answer:
         name = asked.body.decode().partition("'name': '")[2].partition("'")[0]
-        row = (
-            f'"INDEX_NAME":"{name.title()}","HistoricalDate":"21 Sep 2026","OPEN":"1","HIGH":"3","LOW":"1","CLOSE":"2"'
-        )
-        return Answer(f"[{{{row}}}]".encode(), "text/html; charset=utf-8")
+        row = {"INDEX_NAME": name.title(), "HistoricalDate": "21 Sep 2026", "OPEN": "1", "HIGH": "3", "LOW": "1"}
+        return Answer(json.dumps([row | {"CLOSE": "2"}]).encode(), "text/html; charset=utf-8")
 
     server.put(HISTORY_PATH, answer)
 

@@ -1,4 +1,4 @@
-"""The gainers' list lies in the cache as it came, with its age; a failure leaves the earlier one there to grow stale."""
+"""The gainers' list lies in the cache as it came, with its age; after a failure the earlier one is there, and stale."""
 
 from __future__ import annotations
 

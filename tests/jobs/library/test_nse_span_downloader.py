@@ -16,18 +16,22 @@ from muhurat.jobs.base import JobError, NotYet, Outcome
 from muhurat.jobs.library.nse_span_downloader import JOB, NseSpanDownloaderOptions
 from muhurat.stores.base import ReferenceStore
 from muhurat.venues.nse.base import Blocked, Malformed, Unavailable, WebPage
-from tests.jobs.library.nse_desk import connect, left
+from tests.jobs.library.nse_desk import COMMODITIES, connect, left
 from tests.jobs.library.tools import TUESDAY, DeskTools, tools_in
 from tests.venues.file_server import Fault, FileServer
 from tests.venues.nse import made
 
 I1 = made.span_path(TUESDAY, "i1")
-ROWS = 4 * 201
+ROWS = 4 * COMMODITIES
+
+
+def risks(codes: int = COMMODITIES) -> bytes:
+    return made.span(TUESDAY, codes)
 
 
 @cache
 def packed(slot: str) -> bytes:
-    return made.span_zip(TUESDAY, slot)
+    return made.span_zip(TUESDAY, slot, risks())
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def test_in_the_morning_the_first_slot_is_there_and_its_arrays_can_be_looked_up(
     assert outcome.facts["not_there"] == ["i5", "i4", "i3", "i2"]
     assert outcome.rows == ROWS
     assert [path.name for path in outcome.files] == ["nsccl.20260922.i1.spn"]
-    assert outcome.files[0].read_bytes() == made.span(TUESDAY)
+    assert outcome.files[0].read_bytes() == risks()
     assert [path.name for path in outcome.files[0].parent.iterdir()] == ["nsccl.20260922.i1.spn"]
     wanted = {"SpanDate": TUESDAY, "Code": "NIFTY", "Kind": "OOP", "Strike": 24000.0, "OptionType": "PE"}
     (row,) = tools.get(ReferenceStore).read("SpanRisk", where=wanted)
@@ -139,13 +143,13 @@ def test_when_it_fails_the_store_and_the_earlier_file_stay(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (made.span_zip(TUESDAY, "i1", made.span(date(2026, 9, 21))), "is of 20260921, not of 20260922"),
-        (made.span_zip(TUESDAY, "i1", made.span(TUESDAY)[:-2000]), "is no whole XML file"),
-        (made.span_zip(TUESDAY, "i1", made.span(TUESDAY, 150)), "150 commodities"),
-        (made.span_zip(TUESDAY, "i1", made.span(TUESDAY, arrays="<a>1.0</a>")), "a risk array of 1 values"),
+        (made.span_zip(TUESDAY, "i1", made.span(date(2026, 9, 21), COMMODITIES)), "is of 20260921, not of 20260922"),
+        (made.span_zip(TUESDAY, "i1", risks()[:-2000]), "is no whole XML file"),
+        (made.span_zip(TUESDAY, "i1", risks(15)), "15 commodities"),
+        (made.span_zip(TUESDAY, "i1", made.span(TUESDAY, COMMODITIES, "<a>1.0</a>")), "a risk array of 1 values"),
         (made.span_zip(TUESDAY, "i1", b""), "is no whole XML file"),
-        (made.span_zip(TUESDAY, "i2"), "holds nsccl.20260922.i02.spn where exactly one file"),
-        (made.zipped("nsccl.20260922.i01.spn", made.span(TUESDAY, 3), "readme.txt"), "where exactly one file"),
+        (made.span_zip(TUESDAY, "i2", risks()), "holds nsccl.20260922.i02.spn where exactly one file"),
+        (made.zipped("nsccl.20260922.i01.spn", risks(), "readme.txt"), "where exactly one file"),
     ],
     ids=["wrong date", "breaks off", "too few", "short array", "empty", "another member", "two members"],
 )
@@ -172,7 +176,7 @@ def test_when_the_database_goes_in_the_middle_nothing_is_left_half_done(
 
     def gone(self: Any, table: str, columns: Any, *, where: Any) -> int:
         calls.append(table)
-        if len(calls) == 300:
+        if len(calls) == 30:
             raise StoreError("the database is gone")
         return replace(self, table, columns, where=where)
 

@@ -6,14 +6,23 @@ import json
 import socket
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
 
 from muhurat.app.adapters import adapters
+from muhurat.clock import SystemClock
 from muhurat.config import load_desk
 from muhurat.errors import StoreError
-from muhurat.jobs.adapters import KEY, Adapter, Adapters
+from muhurat.jobs.adapters import KEY, Adapter, Adapters, ask_all
 from muhurat.jobs.library import store_adapter_info
 from muhurat.stores.base import Cache
 from tests.jobs.library.tools import tools_in
+
+if TYPE_CHECKING:
+    from tests.servers.mariadb import MariaDb
+    from tests.servers.redis import RedisServer
 
 
 def broken() -> dict[str, str]:
@@ -56,5 +65,21 @@ def test_a_desks_own_are_asked(tmp_path: Path) -> None:
     assert told["bse"]["detail"] == "Connection refused"
     assert told["reference"]["facts"]["holds"]["BannedInstruments"] == 0
     assert told["cache"]["facts"]["holds"] == {"keys": 0, "series": 0}
-    assert told["ticks"]["reachable"]
+    assert told["ticks"]["facts"]["version"].startswith("DuckDB ")
     assert "secret-word" not in json.dumps(told)
+
+
+@pytest.mark.servers
+def test_servers_tell_their_versions(
+    tmp_path: Path, mariadb: MariaDb, mariadb_database: str, redis_url: str, redis_server: RedisServer
+) -> None:
+    (tmp_path / "desk.yaml").write_text(
+        f"desk: {{name: x}}\nstores: {{reference: '{mariadb.url(mariadb_database)}', cache: '{redis_url}'}}\n"
+    )
+    desk = load_desk(tmp_path / "desk.yaml")
+    states = {state.name: state for state in ask_all(adapters(desk, SystemClock()).all[:2], SystemClock(), 20)}
+    assert "MariaDB" in states["reference"].facts["version"]
+    assert states["cache"].facts["version"].startswith("Redis ")
+    told = json.dumps([state.told() for state in states.values()])
+    assert quote(mariadb.password, safe="") not in told
+    assert redis_server.password not in told

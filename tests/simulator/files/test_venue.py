@@ -88,20 +88,18 @@ async def test_a_compressible_file_is_gzipped_for_who_accepts_it(served: Served)
     assert packed_answer.content == plain.content == TEXT
 
 
-@pytest.mark.parametrize(
-    ("fault", "status"),
-    [("missing", 404), ("forbidden", 403), ("unavailable", 503), ("throttled", 429), ("html", 200)],
-)
-async def test_a_refusal_is_a_page_until_it_is_cleared(served: Served, fault: str, status: int) -> None:
-    await served.fault(fault, path="/a")
-    refused, spared = await served.http.get("/a/day.csv"), await served.http.get("/b/day.zip")
-    again = await served.http.get("/a/day.csv")
-    await served.http.delete("/_sim/faults")
+async def test_a_refusal_is_a_page_until_it_is_cleared(served: Served) -> None:
+    refusals = {"missing": 404, "forbidden": 403, "unavailable": 503, "throttled": 429, "html": 200}
+    for fault, status in refusals.items():
+        await served.fault(fault, path="/a")
+        refused, spared = await served.http.get("/a/day.csv"), await served.http.get("/b/day.zip")
+        again = await served.http.get("/a/day.csv")
+        await served.http.delete("/_sim/faults")
 
-    assert refused.status_code == again.status_code == status
-    assert refused.headers["content-type"].startswith("text/html")
-    assert spared.content[:2] == b"PK"
-    assert (await served.http.get("/a/day.csv")).content == TEXT
+        assert refused.status_code == again.status_code == status
+        assert refused.headers["content-type"].startswith("text/html")
+        assert spared.content[:2] == b"PK"
+        assert (await served.http.get("/a/day.csv")).content == TEXT
 
 
 async def test_throttled_says_when_to_come_back(served: Served) -> None:
@@ -129,19 +127,17 @@ def inside(answer: httpx.Response) -> bytes:
     return gzip.decompress(answer.content) if answer.content.startswith(b"\x1f\x8b") else answer.content
 
 
-@pytest.mark.parametrize("path", ["/a/day.csv", "/b/day.zip", "/b/day.gz"])
-@pytest.mark.parametrize(
-    ("fault", "content"),
-    [
-        ("wrong_date", OTHER),
-        ("changed_column", TEXT.replace(b"Close", b"Last")),
-        ("empty", b"Day,Close\n"),
-    ],
-)
-async def test_content_is_spoiled_in_every_wrapping(served: Served, path: str, fault: str, content: bytes) -> None:
-    await served.fault(fault, path=path)
+async def test_content_is_spoiled_in_every_wrapping(served: Served) -> None:
+    spoiled = {
+        "wrong_date": OTHER,
+        "changed_column": TEXT.replace(b"Close", b"Last"),
+        "empty": b"Day,Close\n",
+    }
+    for path in ("/a/day.csv", "/b/day.zip", "/b/day.gz"):
+        for fault, content in spoiled.items():
+            await served.fault(fault, path=path, count=1)
 
-    assert inside(await served.http.get(path)) == content
+            assert inside(await served.http.get(path)) == content, (path, fault)
 
 
 async def test_a_wrong_member_is_two_of_other_names(served: Served) -> None:

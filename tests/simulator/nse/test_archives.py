@@ -11,7 +11,6 @@ from datetime import date
 from pathlib import Path
 
 import httpx
-import pytest
 
 from muhurat.simulator.nse.udiff import HEADER
 from muhurat.simulator.options import SimOptions
@@ -93,34 +92,31 @@ async def test_one_days_close_is_the_next_days_previous_close(start_nse: Start) 
     assert all(row["PrvsClsgPric"] == closes[row["FinInstrmId"]] for row in again)
 
 
-@pytest.mark.parametrize(
-    ("path", "before", "out"),
-    [
+async def test_files_are_out_at_their_time_of_the_desks_day(start_nse: Start) -> None:
+    nse = await start_nse("09:00")
+    for path, before, out in (
         (CM.format("20261120"), "17:59:59", "18:00"),
         (FO.format("20261120"), "18:14:59", "18:15"),
-        (INDICES.format("20112026"), "17:59:59", "18:00"),
         (BANS_OF.format("23112026"), "18:29:59", "18:30"),
-    ],
-)
-async def test_files_are_out_at_their_time_of_the_desks_day(start_nse: Start, path: str, before: str, out: str) -> None:
-    nse = await start_nse("09:00")
-    await nse.until(before)
-    early = await nse.archives.get(path)
-    await nse.until(out)
-    late = await nse.archives.get(path)
+    ):
+        await nse.until(before)
+        early = await nse.archives.get(path)
+        await nse.until(out)
+        late = await nse.archives.head(path)
 
-    assert early.status_code == 404
-    assert early.headers["content-type"].startswith("text/html")
-    assert 3_000 < len(early.content) < 4_000
-    assert late.status_code == 200
+        assert early.status_code == 404, path
+        assert early.headers["content-type"].startswith("text/html")
+        assert 3_000 < len(early.content) < 4_000
+        assert late.status_code == 200, path
 
 
-@pytest.mark.parametrize("day", ["20261124", "20261121", "20261122", "20301120", "20261320"])
-async def test_a_holiday_a_weekend_and_no_date_at_all_are_missing(start_nse: Start, day: str) -> None:
+async def test_a_holiday_a_weekend_and_no_date_at_all_are_missing(start_nse: Start) -> None:
     nse = await start_nse(at("19:00", date(2026, 11, 26)))
+    paths = (CM, "/archives/nsccl/span/nsccl.{}.s.zip")
+    days = ("20261124", "20261121", "20261122", "20301120", "20261320")
+    answers = [await nse.archives.get(path.format(day)) for path in paths for day in days]
 
-    assert (await nse.archives.get(CM.format(day))).status_code == 404
-    assert (await nse.archives.get(f"/archives/nsccl/span/nsccl.{day}.s.zip")).status_code == 404
+    assert {answer.status_code for answer in answers} == {404}
 
 
 async def test_sunday_of_muhurat_trading_has_a_bhavcopy(start_nse: Start) -> None:

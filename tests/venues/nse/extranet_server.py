@@ -1,4 +1,4 @@
-"""The members' extranet as the specification has it, small: one member, tokens that can be made to expire, two masters."""
+"""The members' extranet as the specification has it, small: one member, tokens that expire on command, two masters."""
 
 from __future__ import annotations
 

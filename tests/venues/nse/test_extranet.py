@@ -34,7 +34,7 @@ GOOD = ExtranetLogin(MEMBER, LOGIN, PASSWORD)
 @pytest.fixture
 def server() -> Iterator[ExtranetServer]:
     web = WebServer()
-    stamina.set_testing(True, attempts=3)
+    stamina.set_testing(True, attempts=2)
     server = ExtranetServer(web)
     server.files["CM", "/ntneat", "security.gz"] = zipped(security_text())
     yield server
@@ -44,7 +44,7 @@ def server() -> Iterator[ExtranetServer]:
 
 @pytest.fixture
 def extranet(server: ExtranetServer) -> Iterator[ExtranetClient]:
-    client = ExtranetClient(server.root, SystemClock(), requests_per_second=1000, timeout_s=0.4)
+    client = ExtranetClient(server.root, SystemClock(), requests_per_second=1000, timeout_s=0.2)
     yield client
     client.close()
 
@@ -103,7 +103,7 @@ def test_a_refused_login_is_sent_once_and_warns_of_the_lock(
         (Answer(b'{"responseCode": ["601"], "token": null}'), Malformed, "no token"),
         (Answer(b"[]"), Malformed, "no token"),
         (Answer(status=503), Unavailable, "HTTP 503"),
-        (Answer(hangs=True), Unavailable, "did not answer within 0.4 s"),
+        (Answer(hangs=True), Unavailable, "did not answer within 0.2 s"),
         (Answer(status=302, headers={"Location": "/login.html"}), VenueError, "sends us to"),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_token_that_expires_again_is_given_up(
         (Answer(zipped(security_text())[:5_000]), Malformed, "is cut off or damaged"),
         (Answer(zipped(b"")), Malformed, r"security.gz is empty"),
         (Answer(zipped(security_text()), cut=5_000), Unavailable, "could not be read"),
-        (Answer(zipped(security_text()), hangs=True), Unavailable, "did not answer within 0.4 s"),
+        (Answer(zipped(security_text()), hangs=True), Unavailable, "did not answer within 0.2 s"),
         (Answer(zipped(security_text()), drips=True), Unavailable, "only drips"),
     ],
 )

@@ -74,7 +74,7 @@ class MysqlSource:
 
         ended = self._run(_DUMP_PROGRAMS, (*_DUMP_OPTIONS, *what), (), take)
         if ended.code:
-            raise self._failed("the dump", ended)
+            raise self._failed("dumping", ended)
         rows = reader.finish()
         if not rows:
             raise BackupError(f"the dump of {self.name} holds not one table", hint="check --database")
@@ -88,7 +88,7 @@ class MysqlSource:
         options = ("--default-character-set=utf8mb4", "--max-allowed-packet=1G", *((database,) if database else ()))
         ended = self._run(_CLIENTS, options, for_any_client(chunks), _nothing)
         if ended.code:
-            raise self._failed("the restore", ended)
+            raise self._failed("restoring", ended)
 
     def rows(self, tables: Sequence[str]) -> dict[str, int]:
         """How many rows tables of the database hold now."""
@@ -109,7 +109,7 @@ class MysqlSource:
         options = ("--batch", "--raw", "--skip-column-names", "--default-character-set=utf8mb4", *database)
         ended = self._run(_CLIENTS, options, (question.encode() + b";\n",), answer.append)
         if ended.code:
-            raise self._failed("a question", ended)
+            raise self._failed("asking", ended)
         return b"".join(answer).decode("utf-8", "replace").splitlines()
 
     def _run(self, programs: Sequence[str], options: Sequence[str], give: Iterable[bytes], take: Sink) -> Ended:
@@ -151,7 +151,7 @@ class MysqlSource:
         hint = next((hint for number, hint in _HINTS if number in ended.words), "the words above are the server's")
         at = self.where if self._programs.container else f"{self._target.host}:{self._target.port}"
         return BackupError(
-            f"{what} of {self.name} at {at} ended with code {ended.code}: {ended.words or 'it says nothing'}",
+            f"{what} {self.name} at {at} failed with code {ended.code}: {ended.words or 'it says nothing'}",
             permanent=not any(number in ended.words for number in ("2002", "2003", "2013")),
             hint=hint,
         )

@@ -84,7 +84,7 @@ class MailSink:
         )
 
     def _authenticate(
-        self, server: _Connection, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
+        self, server: Any, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
     ) -> AuthResult:
         right = hmac.compare_digest(given.login, self._account.user.encode()) and hmac.compare_digest(
             given.password, self._account.password.encode()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -24,7 +24,7 @@ from muhurat.venues.nse.indices import parse_history, parse_index_file
 from muhurat.venues.nse.secban import parse_bans
 from muhurat.venues.nse.session import USER_AGENT
 from muhurat.venues.nse.span import WHOLE_FILE, Needs, SpanReader
-from muhurat.venues.nse.udiff import read_bhavcopy
+from muhurat.venues.nse.udiff import BOUNDS, Bounds, read_bhavcopy
 from muhurat.venues.part_file import part_of
 from muhurat.venues.refusals import Malformed, NotPublished, OtherDay, place_of
 
@@ -46,12 +46,24 @@ _PIECE: Final = 1 << 16
 
 
 class NseArchives:
-    """`NseFiles` over HTTP. `root` is the archives', `indices` niftyindices.com's, `span_needs` a whole SPAN file's."""
+    """`NseFiles` over HTTP. `root` is the archives', `indices` niftyindices.com's.
 
-    def __init__(self, root: str, indices: str, fetcher: Fetcher, *, span_needs: Needs = WHOLE_FILE) -> None:
+    `bounds` and `span_needs` say what a whole bhavcopy and a whole SPAN file hold at least.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        indices: str,
+        fetcher: Fetcher,
+        *,
+        bounds: Mapping[tuple[str, str], Bounds] = BOUNDS,
+        span_needs: Needs = WHOLE_FILE,
+    ) -> None:
         self._root = root.rstrip("/")
         self._indices = indices.rstrip("/")
         self._fetcher = fetcher
+        self._bounds = bounds
         self._span_needs = span_needs
 
     def bhavcopy(self, segment: Segment, day: date, folder: Path, progress: Progress | None = None) -> Bhavcopy:
@@ -62,7 +74,10 @@ class NseArchives:
 
         def check(part: Path) -> None:
             data = zips.read_only_member(part, name.replace(".", r"\."), place_of(url))
-            found.append(read_bhavcopy(data, source="NSE", segment=segment, day=day, origin=place_of(url)))
+            bounds = self._bounds["NSE", segment]
+            found.append(
+                read_bhavcopy(data, source="NSE", segment=segment, day=day, origin=place_of(url), bounds=bounds)
+            )
 
         with _published(_BHAVCOPY_HINT):
             path = self._fetcher.download(url, folder / f"{name}.zip", check, progress=progress)
