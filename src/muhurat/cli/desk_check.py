@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 from muhurat import app
 from muhurat.clock import Clock, ist
 from muhurat.config import Desk
-from muhurat.errors import ConfigProblem, MuhuratError
+from muhurat.errors import ConfigError, ConfigProblem, MuhuratError
 
 Verdict = Literal["ok", "note", "wrong"]
 _CONNECT_S: Final = 3.0
 _LEAST_FREE_GB: Final = 5.0
+_LOOKED_AT: Final = frozenset({"kite", "kite_ticker", "ticks"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def check(source: Path, overlays: Sequence[Path]) -> list[Finding]:
     ]
     if desk.venues.kite is not None:
         looks += [("kite token", _token), ("kite REST", _kite_rest), ("kite ticker", _kite_ticker)]
-    return findings + [_looked(what, look, desk, clock) for what, look in looks] + _universe_files(desk)
+    findings += [_looked(what, look, desk, clock) for what, look in looks]
+    return findings + _universe_files(desk) + (_jobs(desk, clock) if desk.jobs is not None else [])
 
 
 def wrong_key(problem: ConfigProblem) -> Finding:
@@ -173,6 +175,37 @@ def _universe_files(desk: Desk) -> list[Finding]:
             hint = "" if found else "make it, or name a built-in universe"
             findings.append(Finding(f"universe of {name}", "ok" if found else "wrong", detail, hint))
     return findings
+
+
+def _jobs(desk: Desk, clock: Clock) -> list[Finding]:
+    """The registry, and what the day's jobs talk to besides Kite and the ticks."""
+    from muhurat.app.adapters import adapters
+    from muhurat.jobs.adapters import ask_all
+
+    asked = [each for each in adapters(desk, clock).all if each.name not in _LOOKED_AT]
+    findings = _registry(desk)
+    for state in ask_all(asked, clock, _CONNECT_S):
+        verdict: Verdict = "ok" if state.reachable else "wrong"
+        detail = f"{state.address} answers" if state.reachable else f"{state.address}: {state.detail}"
+        findings.append(Finding(state.name.replace("_", " "), verdict, detail, state.hint))
+    return findings
+
+
+def _registry(desk: Desk) -> list[Finding]:
+    """`process.json`: every mistake, or what its operator should know."""
+    from muhurat.jobs.registry import registry_file, warnings
+
+    file = registry_file(desk)
+    if file is None:
+        return []
+    try:
+        registry = file.current()
+    except ConfigError as error:
+        return [Finding(f"{file.source.name} {each.path}", "wrong", each.message, each.hint) for each in error.problems]
+    active = sum(process.is_active for process in registry.processes)
+    sound = Finding("registry", "ok", f"{registry.source}: {len(registry.processes)} processes, {active} active")
+    noted = [Finding(f"{file.source.name} {each.path}", "note", each.message, each.hint) for each in warnings(registry)]
+    return [sound, *noted]
 
 
 def _answers(host: str, port: int) -> bool:

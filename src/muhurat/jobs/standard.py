@@ -69,10 +69,11 @@ def _eod() -> Iterator[Entry]:
     yield _entry("EOD", 240, "DB backup before EOD", "db_backup", {"output_dir": "backups"})
     before = ["DB backup before EOD"]
     files = {"destination": ["archive"]}
-    yield _entry("EOD", 250, "BSE FO files", "copy_bse_fo_files", files, before, not_before="18:30")
-    yield _entry("EOD", 260, "Bhavcopy of the day", "download_and_process_bhavcopy", {}, before, not_before="18:45")
+    evening: dict[str, Any] = {"not_before": "18:45", "for_session": "today"}
+    yield _entry("EOD", 250, "BSE FO files", "copy_bse_fo_files", files, before, **evening)
+    yield _entry("EOD", 260, "Bhavcopy of the day", "download_and_process_bhavcopy", {}, before, **evening)
     settled = {"prefer": "settlement"}
-    yield _entry("EOD", 270, "SPAN settlement", "nse_span_downloader", settled, before, not_before="18:45")
+    yield _entry("EOD", 270, "SPAN settlement", "nse_span_downloader", settled, before, **evening)
 
 
 def _entry(

@@ -16,6 +16,7 @@ import pytest
 from muhurat.errors import MuhuratError
 from muhurat.jobs.backup.base import BackupError, Databases, read_manifest
 from muhurat.jobs.backup.choosing import Asked
+from muhurat.jobs.backup.programs import programs_of
 from muhurat.jobs.backup.restoring import restore, same_content, target_of, verified
 from muhurat.jobs.base import JobError, Outcome
 from muhurat.jobs.library import db_backup, db_clean
@@ -197,12 +198,20 @@ def test_a_clean_on_the_server_needs_todays_backup_of_the_same_server(
     assert mariadb.query("SELECT id FROM blobs", mariadb_database) == [(1,)]
 
 
+class WithoutDocker:
+    """Imports as they go where the library `docker` is not installed."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "muhurat.jobs.backup.docker_library":
+            raise ModuleNotFoundError("No module named 'docker'", name="docker")
+
+
 @pytest.fixture(params=["library", "command"])
 def docker_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With the library `docker`, and on a machine that has only the command."""
     if request.param == "command":
         monkeypatch.delitem(sys.modules, "muhurat.jobs.backup.docker_library", raising=False)
-        monkeypatch.setitem(sys.modules, "docker", None)
+        monkeypatch.setattr(sys, "meta_path", [WithoutDocker(), *sys.meta_path])
     return str(request.param)
 
 
@@ -210,6 +219,8 @@ def test_a_container_is_backed_up_and_restored_by_its_own_programs(
     tmp_path: Path, mariadb_container: MariaDbContainer, docker_way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", mariadb_container.engine.host)
+    programs = programs_of(mariadb_container.name, "", local=True)
+    assert type(programs).__name__ == {"library": "DockerLibrary", "command": "DockerCommand"}[docker_way]
     with desk_on(tmp_path, mariadb_container.url) as tools:
         for statement in EXTRAS:
             mariadb_container.query(statement)

@@ -25,6 +25,7 @@ from tests.venues.nse import made
 MONDAY = date(2026, 9, 21)
 FO = made.bhavcopy_path("FO", MONDAY)
 CM = made.bhavcopy_path("CM", MONDAY)
+RENAMED = made.HEADER.replace("SttlmPric", "SettlPric")
 
 
 @cache
