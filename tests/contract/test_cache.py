@@ -138,7 +138,8 @@ def test_another_process_finds_what_was_put_there(place: Place, clock: ManualClo
 
 def test_points_of_several_processes_are_all_kept(place: Place, cache: Cache) -> None:
     code = (
-        "from pathlib import Path\nfrom muhurat.clock import SystemClock\nfrom muhurat.stores.registry import open_cache\n"
+        "from pathlib import Path\nfrom muhurat.clock import SystemClock\n"
+        "from muhurat.stores.registry import open_cache\n"
         f"cache = open_cache({place.url!r}, base=Path({str(place.base)!r}), clock=SystemClock())\n"
         "for number in range(60):\n"
         "    cache.append('s', b'%d' % number, keep=1000)\n"

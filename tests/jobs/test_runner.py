@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from datetime import time as at
 from pathlib import Path
 
@@ -16,12 +17,14 @@ import psutil
 import pytest
 
 from muhurat.clock import NS_PER_S, ClockPage, SimulatedClock, SystemClock, ist_ns
-from muhurat.errors import UsageError
+from muhurat.errors import CalendarError, UsageError
 from muhurat.heartbeat import Heartbeat
-from muhurat.jobs.process import Row
+from muhurat.jobs.process import Registry, Row
 from muhurat.jobs.runner import Runner, RunnerBusy, holder
 from muhurat.jobs.runs import RunHistory
 from muhurat.jobs.scheduler import Scheduler
+from muhurat.jobs.standing import Expected, Kind
+from muhurat.model.run_event import RunEvent
 from muhurat.supervisor.kernel import look
 from tests.jobs.bench import DAY, FAIL, TELL_ROWS, Bench, Given, runner_process, save, states, until
 
@@ -364,6 +367,45 @@ async def _until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < limit, "waited in vain"
         await asyncio.sleep(0.02)
+
+
+def test_a_day_beyond_the_calendar_is_not_opened_and_the_service_says_so(bench: Bench) -> None:
+    bench.job("load")
+    crew = replace(bench.crew(), plan=_beyond)
+    with pytest.raises(CalendarError):
+        asyncio.run(Runner(crew, bench.folder / "run" / "jobs").run_phase(DAY, "BOD", "tester"))
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        asyncio.get_running_loop().call_later(0.5, stop.set)
+        await Runner(crew, bench.folder / "run" / "jobs").serve(Heartbeat("jobs", bench.folder, bench.clock), stop)
+
+    asyncio.run(serve())
+    assert [what for what in bench.alerts() if "knows nothing of" in what] == bench.alerts()
+    assert len(bench.alerts()) == 1
+    assert bench.rows() == {}
+
+
+def test_what_an_earlier_service_left_running_yesterday_does_not_stay_running(bench: Bench) -> None:
+    bench.job("load")
+    bench.operator().open_day(DAY)
+    begun = RunEvent(1, DAY, "load", Kind.STARTED, f"{DAY}.load.1")
+    bench.history().change(DAY, lambda _: [begun])
+    assert bench.rows()["load"].state.value == "Running"
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        asyncio.get_running_loop().call_later(0.6, stop.set)
+        await bench.runner().serve(Heartbeat("jobs", bench.folder, bench.clock), stop)
+
+    bench.when["load"] = {"skip": "not today"}
+    asyncio.run(serve())
+    row = bench.rows()["load"]
+    assert (row.state.value, row.reason) == ("Pending", "it was to start when the runner died, and never began")
+
+
+def _beyond(registry: Registry, day: date) -> list[Expected]:
+    raise CalendarError(f"the calendar knows nothing of {day}")
 
 
 def test_only_known_jobs_can_be_named(bench: Bench) -> None:

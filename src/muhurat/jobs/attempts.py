@@ -251,6 +251,7 @@ def _ended(told: Mapping[str, Any]) -> Ended:
     return Ended(
         exit_code=told["exit_code"],
         ended_ns=told["ended_ns"],
+        seconds=told["seconds"],
         rows=told["rows"],
         files=tuple(told["files"]),
         note=told["note"],

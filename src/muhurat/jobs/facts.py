@@ -9,7 +9,8 @@ from muhurat.jobs.process import Attempt, Row
 
 
 def row_facts(row: Row, now_ns: int, said: str = "") -> dict[str, Any]:
-    """One job of a day; `said` is what a running one told last. Times are Indian, durations seconds of desk time."""
+    """One job of a day; `said` is what a running one told last. Times are Indian; durations are real seconds, of what runs
+    yet seconds of desk time."""
     last = row.attempts[-1] if row.attempts else None
     process = row.process
     return {
@@ -57,6 +58,8 @@ def attempt_facts(attempt: Attempt, now_ns: int) -> dict[str, Any]:
 
 
 def _seconds(attempt: Attempt, now_ns: int) -> float:
+    if attempt.seconds is not None:
+        return round(attempt.seconds, 1)
     ended_ns = now_ns if attempt.ended_ns is None else attempt.ended_ns
     return round(max(0, ended_ns - attempt.started_ns) / NS_PER_S, 1)
 

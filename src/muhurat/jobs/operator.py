@@ -11,6 +11,7 @@ from typing import Final
 
 from muhurat.clock import Clock
 from muhurat.errors import UsageError
+from muhurat.jobs.base import Phase
 from muhurat.jobs.process import Row, State
 from muhurat.jobs.runs import Day, RunHistory, named, order_of
 from muhurat.jobs.standing import DONE, Expected, Kind, Standing
@@ -58,6 +59,13 @@ class Operator:
     def run(self, day: date, names: Sequence[str], why: str = "") -> None:
         """Let jobs start now, although their half of the day has not begun; those that are done stay done."""
         self._change(day, lambda now: [self._event(day, named(now, name), Kind.ASKED, why) for name in names])
+
+    def run_half(self, day: date, phase: Phase, why: str = "") -> None:
+        """Let a half of the day begin now, as the page's button does; the service `jobs` does the work."""
+        self._change(
+            day,
+            lambda now: [self._event(day, one, Kind.ASKED, why) for one in now.values() if one.process.phase == phase],
+        )
 
     def rerun(self, day: date, names: Sequence[str], why: str = "") -> list[str]:
         """Let jobs run again, whatever became of them; returns their names. Raises `UsageError` for one that runs."""

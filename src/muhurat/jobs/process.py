@@ -84,7 +84,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a process. `ended_ns` and `exit_code` are None while it runs, the exit code also when it is lost."""
+    """One run of a process. `ended_ns` and `exit_code` are None while it runs, the exit code also when it is lost.
+
+    Instants are desk time; `seconds` is the real time it took, None when nobody measured it.
+    """
 
     run_id: str
     name: str
@@ -93,6 +96,7 @@ class Attempt:
     started_ns: int
     ended_ns: int | None = None
     exit_code: int | None = None
+    seconds: float | None = None
     rows: int | None = None
     files: tuple[str, ...] = ()
     note: str = ""

@@ -19,7 +19,7 @@ from muhurat.clock import ist, ist_ns
 from muhurat.errors import MuhuratError
 from muhurat.heartbeat import Heartbeat
 from muhurat.jobs.base import Phase
-from muhurat.jobs.process import Row
+from muhurat.jobs.process import Row, State
 from muhurat.jobs.scheduler import Crew, Scheduler
 from muhurat.log import get_logger
 from muhurat.supervisor import lock
@@ -31,6 +31,7 @@ _BUSY_STEP_S: Final = 0.02
 _IDLE_STEP_S: Final = 0.2
 _ENDING_S: Final = 10.0
 _RETRY_S: Final = 5.0
+_DAYS_BACK: Final = 10
 _KEPT: Final = timedelta(days=7)
 
 
@@ -135,6 +136,7 @@ class Runner:
         """Open every day, run its halves when their time comes, and what people ask for; until `stop`."""
         halves = _Halves(self, self._crew, self._parallel)
         halves.step()
+        halves.look_back()
         heartbeat.ready()
         try:
             while not stop.is_set():
@@ -222,6 +224,15 @@ class _Halves:
             self._trouble = ""
         self._make_appointment(now_ns)
 
+    def look_back(self) -> None:
+        """Take in what an earlier service left running on days that are over."""
+        today = ist(self._crew.clock.now_ns()).date()
+        for day in self._crew.history.days(today, _DAYS_BACK):
+            running = [one for one in self._crew.history.standings(day).values() if one.state is State.RUNNING]
+            for phase in {one.process.phase for one in running}:
+                with suppress(RunnerBusy):
+                    self._take(day, phase).stopping = True
+
     def stop(self) -> None:
         self._again_at = float("-inf")
         for scheduler, _ in self._held.values():
@@ -247,10 +258,14 @@ class _Halves:
             if (today, phase) in self._held:
                 continue
             with suppress(RunnerBusy):  # a person runs it; we go on when that one has ended
-                held = self._runner.take(today, phase, f"the service `{SERVICE}`, pid {os.getpid()}")
-                scheduler = Scheduler(today, phase, self._crew, parallel=self._parallel, persistent=True)
-                self._held[today, phase] = scheduler, held
+                self._take(today, phase)
                 self._runner.tidy(today)
+
+    def _take(self, day: date, phase: Phase) -> Scheduler:
+        held = self._runner.take(day, phase, f"the service `{SERVICE}`, pid {os.getpid()}")
+        scheduler = Scheduler(day, phase, self._crew, parallel=self._parallel, persistent=True)
+        self._held[day, phase] = scheduler, held
+        return scheduler
 
     def _let_go(self, today: date) -> None:
         """A day that is over starts nothing more; its running jobs are waited for."""

@@ -43,6 +43,9 @@ class RunLog(Protocol):
     def successes(self, name: str, before: date, newest: int) -> list[RunEvent]:
         """The last event of kind `succeeded` of each earlier date that has one, newest date first."""
 
+    def days(self, before: date, newest: int) -> list[date]:
+        """The last dates before one of which something was told, newest first."""
+
     def close(self) -> None: ...
 
 
@@ -125,6 +128,10 @@ class RunHistory:
         """The row counts of the job's last successes on earlier dates, newest first; runs that count none left out."""
         found = (event.facts.get("rows") for event in self._log.successes(name, before, newest))
         return [rows for rows in found if rows is not None]
+
+    def days(self, before: date, newest: int = 30) -> list[date]:
+        """The last dates before one that were opened, newest first."""
+        return self._log.days(before, newest)
 
     def alerted(self, day: date, about: str) -> bool:
         """Whether people were told of `about` on this date; see `note_alert`."""

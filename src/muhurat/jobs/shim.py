@@ -101,6 +101,7 @@ class Shim:
             "state": ENDED,
             "exit_code": code,
             "ended_ns": self._clock.now_ns(),
+            "seconds": round(self._clock.monotonic() - watch.began, 3),
             "rows": outcome.get("rows"),
             "files": outcome.get("files") or [],
             "note": outcome.get("note") or (last_line if code else ""),
@@ -128,7 +129,8 @@ class Watch:
         self.stopped = False
         self._clock = clock
         self._grace_s = grace_s
-        self._until = clock.monotonic() + timeout_s
+        self.began = clock.monotonic()
+        self._until = self.began + timeout_s
         self._kill_at: float | None = None
         self._group = 0
         self._running = self._open = False

@@ -168,6 +168,7 @@ class Standing:
                     attempt,
                     ended_ns=told.get("ended_ns", event.at_ns),
                     exit_code=told.get("exit_code"),
+                    seconds=told.get("seconds"),
                     rows=told.get("rows"),
                     files=tuple(told.get("files", ())),
                     note=told.get("note", ""),

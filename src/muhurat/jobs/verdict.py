@@ -33,6 +33,7 @@ class Ended:
 
     exit_code: int
     ended_ns: int
+    seconds: float | None = None
     rows: int | None = None
     files: tuple[str, ...] = ()
     note: str = ""
@@ -52,6 +53,7 @@ def judge(standing: Standing, run_id: str, ended: Ended, earlier: Sequence[int],
     told = {
         "exit_code": ended.exit_code,
         "ended_ns": ended.ended_ns,
+        "seconds": ended.seconds,
         "rows": ended.rows,
         "files": list(ended.files),
         "note": ended.note,

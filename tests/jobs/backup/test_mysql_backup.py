@@ -240,8 +240,6 @@ def test_a_container_is_backed_up_and_restored_by_its_own_programs(
 
         with pytest.raises(BackupError, match="Unknown database 'nosuch'"):
             backup(tools, **{**account, "database": "nosuch"})
-        with pytest.raises(BackupError, match="no running container is called nobody"):
-            backup(tools, **{**account, "mysql_container_name": "nobody"})
         # the same server through its port: the backup by `docker exec` counts for it
         direct = {**account, "host": "127.0.0.1", "port": mariadb_container.port, "mysql_container_name": ""}
         assert clean(tools, "blobs:soft", **direct).facts["removed"] == {"blobs": 2}
@@ -255,6 +253,12 @@ def test_the_seeds_container_is_used_when_it_runs_and_nobody_says_otherwise(
     with desk_on(tmp_path, mariadb_container.url) as tools:
         done = backup(tools, user="root", password=mariadb_container.password, database="desk")
         assert read_manifest(Path(f"{done.files[0]}.json")).tables["BannedInstruments"] == 3
+
+
+def test_a_container_that_does_not_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    with pytest.raises(BackupError, match="no running container is called nobody"):
+        programs_of("nobody", "", local=True)
 
 
 def test_all_databases_of_a_server(tools: DeskTools, mariadb: MariaDb, mariadb_database: str) -> None:

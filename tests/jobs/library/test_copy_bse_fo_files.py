@@ -136,4 +136,4 @@ def test_a_database_that_is_gone_leaves_the_folders_as_they_were(tools: DeskTool
 
 def test_the_job_says_what_it_writes_and_only_warns() -> None:
     job = job_named("copy_bse_fo_files")
-    assert (job.writes, job.on_failure, job.for_session) == (("BseFoBhavcopy",), "warn", "previous")
+    assert (job.writes, job.on_failure, job.for_session) == (("BseFoBhavcopy",), "warn", "today")

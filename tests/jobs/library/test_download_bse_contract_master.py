@@ -16,7 +16,7 @@ from muhurat.venues.bse.base import BseFiles
 from muhurat.venues.bse.files import CONTRACT_PATH, SCRIP_PATH, BseClient
 from muhurat.venues.refusals import Blocked, Malformed, NotPublished, Unavailable
 from tests.jobs.library.small_disk import small_disk
-from tests.jobs.library.tools import TUESDAY, DeskTools, tools_in
+from tests.jobs.library.tools import DeskTools, tools_in
 from tests.venues.answering import MISSING, PAGE, SOFT_MISSING, Answer, WebServer
 from tests.venues.bse.masters import contract_text, contract_zip, scrip_text, scrip_zip, zipped
 
@@ -26,7 +26,7 @@ CUT = scrip_zip(MONDAY)
 
 @pytest.fixture
 def tools(tmp_path: Path, web: WebServer) -> Iterator[DeskTools]:
-    with tools_in(tmp_path, session=MONDAY) as tools:
+    with tools_in(tmp_path) as tools:
         tools.put(BseFiles, BseClient(web.root, SystemClock(), requests_per_second=1000, timeout_s=0.2))
         web.lay(SCRIP_PATH, Answer(scrip_zip(MONDAY)))
         web.lay(CONTRACT_PATH, Answer(contract_zip(MONDAY)))
@@ -144,6 +144,12 @@ def test_what_a_killed_run_left_is_cleared_away(tools: DeskTools, tmp_path: Path
     assert sorted(path.name for path in (tmp_path / "downloads").iterdir()) == ["EQD.csv", "SCRIP.TXT"]
 
 
-def test_the_job_wants_the_session_before_and_blocks() -> None:
-    job = job_named("download_bse_contract_master")
-    assert (job.for_session, job.on_failure, TUESDAY.isoformat()) == ("previous", "block", "2026-09-22")
+def test_after_a_weekend_fridays_masters_are_wanted(tools: DeskTools, web: WebServer) -> None:
+    tools.business_date = MONDAY
+    web.lay(SCRIP_PATH, Answer(scrip_zip(date(2026, 9, 18))))
+    web.lay(CONTRACT_PATH, Answer(contract_zip(date(2026, 9, 18))))
+    assert "scrips of 2026-09-18" in download(tools).note
+
+
+def test_the_trader_waits_for_this_job() -> None:
+    assert job_named("download_bse_contract_master").on_failure == "block"

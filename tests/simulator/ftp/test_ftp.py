@@ -313,6 +313,19 @@ async def test_real_files_replace_and_complete_the_simulated_ones(tmp_path: Path
         await simulation.stop()
 
 
+async def test_a_file_takes_its_time_to_begin(tmp_path: Path) -> None:
+    options = SimOptions(FRIDAY, latency_s=(0.4, 0.6))
+    entries = [Entry(NAME, PUBLISHED_NS, lambda: CONTENT)]
+    simulation = FtpSimulation(options, conductor_at(tmp_path, NOW_NS), lambda _: entries)
+    served = Served(simulation, await simulation.start({}))
+    try:
+        began = time.monotonic()
+        assert await asyncio.to_thread(served.fetched) == CONTENT
+        assert time.monotonic() - began > 0.4
+    finally:
+        await simulation.stop()
+
+
 async def test_stopping_is_prompt_and_leaves_no_thread(tmp_path: Path) -> None:
     entries = [Entry(NAME, PUBLISHED_NS, lambda: CONTENT)]
     simulation = FtpSimulation(SimOptions(FRIDAY), conductor_at(tmp_path, NOW_NS), lambda _: entries)

@@ -67,8 +67,13 @@ def test_an_upgrade_that_was_cut_off_is_finished(engine: Engine) -> None:
 
 def test_an_error_in_a_block_that_writes_undoes_it(engine: Engine) -> None:
     upgrade(engine, "reference")
-    with pytest.raises(StoreError, match="no such table|doesn't exist"), writing(engine) as connection:
-        connection.execute(text("INSERT INTO Margins (AsOf, Segment) VALUES ('2026-11-20', 'equity')"))
-        connection.execute(text("INSERT INTO Nothing VALUES (1)"))
+
+    def write_and_fail() -> None:
+        with writing(engine) as connection:
+            connection.execute(text("INSERT INTO Margins (AsOf, Segment) VALUES ('2026-11-20', 'equity')"))
+            connection.execute(text("INSERT INTO Nowhere VALUES (1)"))
+
+    with pytest.raises(StoreError, match=r"no such table|doesn't exist"):
+        write_and_fail()
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM Margins")).scalar() == 0

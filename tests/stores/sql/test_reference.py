@@ -37,7 +37,7 @@ def put(store: ReferenceStore, columns: Any) -> int:
     ("change", "words"),
     [
         ({"StrkPric": ["x", 1.0, 2.0]}, "FoBhavcopy.StrkPric takes a finite number, not 'x'"),
-        ({"StrkPric": [True, 1.5, 2.0]}, "FoBhavcopy.StrkPric takes a finite number, not True"),
+        ({"StrkPric": [True, False, None]}, "FoBhavcopy.StrkPric takes a finite number, not True"),
         ({"OpnIntrst": [1.5, 2.0, 3]}, "FoBhavcopy.OpnIntrst takes a whole number of 64 bits, not 1.5"),
         ({"OpnIntrst": [2**63, 2, 3]}, "OpnIntrst takes a whole number of 64 bits, not 9223372036854775808"),
         ({"OpnIntrst": ["7", "8", "9"]}, "OpnIntrst takes a whole number of 64 bits, not '7'"),

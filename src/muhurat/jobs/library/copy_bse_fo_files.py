@@ -3,7 +3,8 @@
 The mission names this job only by its card, "copy BSE FO files". Decided here: it takes BSE's UDiFF file of the session
 (SENSEX and BANKEX contracts with settlement prices and open interest, which no file of NSE has), from BSE's website or,
 with `--source`, from a folder where somebody else has put it; checks it as a bhavcopy; copies it unchanged under BSE's
-own name into every destination; and loads its rows. Copies and rows appear together or not at all.
+own name into every destination; and loads its rows. Copies and rows appear together or not at all. In the evening it is
+today's file; a morning's entry says `for_session: previous`.
 """
 
 from __future__ import annotations
@@ -75,6 +76,5 @@ JOB = Job(
     options=CopyBseFoFilesOptions,
     run=run,
     on_failure="warn",
-    for_session="previous",
     writes=(TABLE,),
 )

@@ -22,7 +22,7 @@ class DownloadBseContractMasterOptions(Options):
 def run(options: DownloadBseContractMasterOptions, tools: Tools) -> Outcome:
     folder = tools.path(options.download_folder)
     bse = tools.get(BseFiles)
-    days = tools.session_date, tools.business_date
+    days = tools.calendar.previous_day(tools.business_date), tools.business_date
     with working_folder(folder, "bse_masters") as work:
         scrips = bse.scrip_master(work, *days, _shown(tools, "the master of scrips"))
         contracts = bse.contract_master(work, *days, _shown(tools, "the master of contracts"))
@@ -55,5 +55,4 @@ JOB = Job(
     help="Download BSE's masters of scrips and of derivatives contracts.",
     options=DownloadBseContractMasterOptions,
     run=run,
-    for_session="previous",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ class DataChannel(TLS_DTPHandler):  # type: ignore[misc]
 
     manner: str | None = None
     file_obj: OpenFile | None
+    _waits = False
 
     def push_with_producer(self, producer: Any) -> None:
         """Begin to send a file or a listing."""
@@ -43,11 +45,16 @@ class DataChannel(TLS_DTPHandler):  # type: ignore[misc]
         elif self.manner != "hang":
             if file is not None and self.manner is not None:
                 file.keep_half()
-            super().push_with_producer(producer)
+            latency_s = 0.0 if file is None else self.cmd_channel.latency_s(file.name)
+            self._waits = latency_s > 0
+            if self._waits:
+                self.call_later(latency_s, self._begin, producer)
+            else:
+                super().push_with_producer(producer)
 
     def close_when_done(self) -> None:
         """Close after the last byte; a slow transfer closes itself, a silent one never."""
-        if self.manner not in {"drip", "hang"}:
+        if self.manner not in {"drip", "hang"} and not self._waits:
             super().close_when_done()
 
     def handle_close(self) -> None:
@@ -57,15 +64,20 @@ class DataChannel(TLS_DTPHandler):  # type: ignore[misc]
         else:
             super().handle_close()
 
+    def _begin(self, producer: Any) -> None:
+        self._waits = False
+        super().push_with_producer(producer)
+        self.close_when_done()
+
     def _drip(self, file: OpenFile) -> None:
-        if self.producer_fifo:
-            self.initiate_send()
+        # Nothing is said before the handshake of a protected channel is over: its first read event drives it.
+        if self._ssl_requested and not self._ssl_established:
+            self.call_later(_LOOK_S, self._drip, file)
         elif few := file.read(_DRIP_BYTES):
             AsyncChat.push(self, few)
+            self.call_later(_DRIP_S, self._drip, file)
         else:
             self.handle_close()
-            return
-        self.call_later(_DRIP_S, self._drip, file)
 
 
 class Conversation(TLS_FTPHandler):  # type: ignore[misc]
@@ -73,6 +85,7 @@ class Conversation(TLS_FTPHandler):  # type: ignore[misc]
 
     shown: Shown
     counts: Counter[str]
+    latency_s: Callable[[str], float]
     manner: str | None = None
 
     banner = "simulated FTP server ready."
@@ -129,13 +142,21 @@ class Conversation(TLS_FTPHandler):  # type: ignore[misc]
 
 
 class FtpServer:
-    """Serves a tree to one user."""
+    """Serves a tree to one user; `latency_s` says how many real seconds a file takes to begin."""
 
-    def __init__(self, shown: Shown, user: str, password: str, certificate: Certificate) -> None:
+    def __init__(
+        self, shown: Shown, user: str, password: str, certificate: Certificate, latency_s: Callable[[str], float]
+    ) -> None:
         authorizer = DummyAuthorizer()
         authorizer.add_user(user, password, ROOT, perm=_READ_ONLY)
         self._counts: Counter[str] = Counter(connections=0, transfers=0, broken_transfers=0)
-        marks = {"shown": shown, "counts": self._counts, "authorizer": authorizer, "ssl_context": certificate.context}
+        marks = {
+            "shown": shown,
+            "counts": self._counts,
+            "authorizer": authorizer,
+            "ssl_context": certificate.context,
+            "latency_s": staticmethod(latency_s),
+        }
         self._handler = type("SimulatedConversation", (Conversation,), marks)
         self._stopping = Event()
         self._thread: Thread | None = None

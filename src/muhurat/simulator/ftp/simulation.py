@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -27,11 +29,13 @@ class FtpSimulation:
     PORTS: Final = ("ftp", "ftp_sim")
 
     def __init__(self, options: SimOptions, conductor: Conductor, listing: Listing | None = None) -> None:
+        self._options = options
+        self._begun: Counter[str] = Counter()
         self.faults = SharedFaultBoard(FAULTS, conductor.monotonic)
         self._tree = Tree(listing or _listing(options), lambda: conductor.now_ns, _real(options))
         self._certificate = make_certificate()
         shown = Shown(self._tree, self.faults, conductor.monotonic)
-        self._ftp = FtpServer(shown, USER, PASSWORD, self._certificate)
+        self._ftp = FtpServer(shown, USER, PASSWORD, self._certificate, self._latency_s)
         door = ControlDoor(self.faults, conductor.monotonic, self.stats, {("GET", "/_sim/session"): self._session})
         self._http = HttpServer(door.app())
 
@@ -53,6 +57,10 @@ class FtpSimulation:
     def stats(self) -> dict[str, Any]:
         """What `GET /_sim/stats` tells."""
         return {"files": len(self._tree.paths()), **self._ftp.counted()}
+
+    def _latency_s(self, path: str) -> float:
+        self._begun[path] += 1
+        return random.Random(f"{self._options.seed}:ftp{path}:{self._begun[path]}").uniform(*self._options.latency_s)
 
     def _session(self) -> dict[str, Any]:
         return {

@@ -74,6 +74,17 @@ class SqlRunLog:
                 found.setdefault(event.business_date, event)
         return list(found.values())
 
+    def days(self, before: date, newest: int) -> list[date]:
+        wanted = (
+            select(EVENTS.c.business_date)
+            .where(EVENTS.c.business_date < before.isoformat())
+            .group_by(EVENTS.c.business_date)
+            .order_by(EVENTS.c.business_date.desc())
+            .limit(newest)
+        )
+        with reading(self._engine) as connection:
+            return [date.fromisoformat(day) for day in connection.scalars(wanted)]
+
 
 def _after(connection: Connection, day: date, after: int) -> list[RunEvent]:
     wanted = (

@@ -102,7 +102,7 @@ def _distinct(values: list[Any]) -> Collection[Any]:
 
 
 def _sum(values: list[Any]) -> Any:
-    """The sum of what is there; None if they cannot be summed."""
+    """The sum of what is there; None if they cannot be summed. Truth among numbers counts as 0 and 1."""
     try:
         return sum(filter(None, values))
     except TypeError:
