@@ -50,7 +50,7 @@ def channel(desk: Desk, clock: Clock) -> Channel:
     chosen = desk.notify.email
     if chosen is None:
         raise JobError("the desk has no section notify.email", hint="add smtp and to, so that somebody is told")
-    return EmailChannel(chosen.smtp, chosen.sender, chosen.to, chosen.timeout)
+    return EmailChannel(chosen.smtp, chosen.sender, chosen.to, chosen.timeout, clock=clock)
 
 
 def nse_files(desk: Desk, clock: Clock) -> NseFiles:

@@ -9,8 +9,8 @@ from muhurat.jobs.process import Attempt, Row
 
 
 def row_facts(row: Row, now_ns: int, said: str = "") -> dict[str, Any]:
-    """One job of a day; `said` is what a running one told last. Times are Indian; durations are real seconds, of what runs
-    yet seconds of desk time."""
+    """One job of a day; `said` is what a running one told last. Times are Indian; durations are real seconds, those of
+    what still runs desk time's."""
     last = row.attempts[-1] if row.attempts else None
     process = row.process
     return {

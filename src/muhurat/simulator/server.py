@@ -18,6 +18,8 @@ from muhurat.simulator.options import SimOptions
 
 VENUES: Final = {
     "kite": "muhurat.simulator.kite.simulation:KiteSimulation",
+    "nse": "muhurat.simulator.nse.simulation:NseSimulation",
+    "niftyindices": "muhurat.simulator.niftyindices.simulation:NiftyIndicesSimulation",
     "bse": "muhurat.simulator.bse.simulation:BseSimulation",
     "connect2nse": "muhurat.simulator.connect2nse.simulation:Connect2NseSimulation",
     "ftp": "muhurat.simulator.ftp.simulation:FtpSimulation",

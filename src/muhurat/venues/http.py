@@ -9,6 +9,7 @@ total. Connection errors, 429 and 502 to 504 are tried again, a few times.
 from __future__ import annotations
 
 import ssl
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -195,8 +196,6 @@ class Fetcher:
             ) from error
         except httpx.TransportError as error:
             raise Unavailable(f"{place} could not be read: {error} ({_kind(error)})") from error
-        except httpx.DecodingError as error:
-            raise Malformed(f"{place} sent what cannot be unpacked: {error}") from error
 
     def _answer(self, request: httpx.Request, accept: Collection[int]) -> httpx.Response:
         with self._asked(request, accept) as response:
@@ -229,12 +228,17 @@ class Fetcher:
         pace = Pace(self._clock, self._timeout_s, self._timeout_s * _TOTAL_TIMEOUTS)
         if (announced := _length(response)) is not None and announced > largest:
             raise Malformed(f"{place} announces {announced:,} bytes, more than the {largest:,} that can be right")
-        for piece in response.iter_bytes():
+        unpacked = _decoder(response)
+        for raw in response.iter_raw():
+            if (slow := pace.complaint(len(raw))) is not None:
+                raise Unavailable(f"{place} {slow}, {received:,} bytes so far")
+            try:
+                piece = unpacked(raw)
+            except zlib.error as error:
+                raise Malformed(f"{place} sent what cannot be unpacked: {error}") from error
             received += len(piece)
             if received > largest:
                 raise Malformed(f"{place} sends more than the {largest:,} bytes that can be right")
-            if (slow := pace.complaint(len(piece))) is not None:
-                raise Unavailable(f"{place} {slow}, {received:,} bytes so far")
             yield piece
 
     def _refusal(self, response: httpx.Response, place: str) -> VenueError:
@@ -297,6 +301,16 @@ def _refuse_a_page(fetched: Fetched) -> None:
         raise Malformed(f"{said} with an empty file")
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES):
         raise WebPage(f"{said} with a web page instead of the file, beginning {beginning(head)}")
+
+
+def _decoder(response: httpx.Response) -> Callable[[bytes], bytes]:
+    """What undoes the body's Content-Encoding; done here, since a packed body that drips shows nothing for long."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("gzip", "deflate"):
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress
+    if encoding != "identity":
+        raise Malformed(f"{place_of(str(response.url))} answers in {encoding}, which was not offered")
+    return bytes
 
 
 def _length(response: httpx.Response) -> int | None:

@@ -18,6 +18,7 @@ from muhurat.stores.base import ReferenceStore
 from muhurat.venues.nse.archives import HISTORY_PATH
 from muhurat.venues.nse.base import Blocked, Malformed, NotPublished, Unavailable, WebPage
 from tests.jobs.library.nse_desk import CONTRACTS, SHARES, connect, left
+from tests.jobs.library.small_disk import small_disk
 from tests.jobs.library.tools import TUESDAY, DeskTools, tools_in
 from tests.venues.file_server import Answer, Asked, Fault, FileServer
 from tests.venues.nse import made
@@ -176,6 +177,18 @@ def test_a_file_that_is_another_one_is_refused(tools: DeskTools, server: FileSer
 
     assert said in str(caught.value)
     assert left(tools) == before
+
+
+def test_a_full_disk_is_named_and_nothing_is_stored(tools: DeskTools) -> None:
+    with small_disk(tools.folder / "small", kilobytes=12) as small:
+        (small / "other").write_bytes(bytes(8192))
+        with pytest.raises(MuhuratError) as caught:
+            load(tools, output_dir=str(small))
+        assert not list(small.glob("*.part"))
+
+    assert f"{small} has no room for" in str(caught.value)
+    assert "free space" in caught.value.hint
+    assert tools.get(ReferenceStore).count("CmBhavcopy") == 0
 
 
 def test_a_day_that_cannot_be_stored_is_not_stored_in_part(tools: DeskTools, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from tests.jobs.library.tools import DeskTools, tools_in
 
 FRIDAY, THURSDAY = date(2026, 11, 20), date(2026, 11, 19)
 JOBS = {
-    "download_and_process_bhavcopy": "/content/fo",
+    "download_and_process_bhavcopy": "/content/cm",
     "download_banned_instruments": "/content/fo/fo_secban.csv",
     "nse_span_downloader": "/archives/nsccl/span",
     "download_nse_most_active_scripts": "/api/live-analysis-variations",
@@ -56,7 +56,11 @@ NO_SUCH_FAULT = {
     ("download_nse_most_active_scripts", "wrong_member"): "the list is no archive",
     ("download_nse_most_active_scripts", "wrong_date"): "the list says no date",
 }
+KEY = "nse:gainers:FOSec"
+OPTIONS: dict[str, dict[str, Any]] = {"download_nse_most_active_scripts": {"group": "FOSec"}}
 CLOCK = SystemClock()
+
+pytestmark = pytest.mark.slow
 
 
 class Exchange:
@@ -166,35 +170,34 @@ def test_niftyindices_gives_the_indices_when_the_archives_do_not(tools: DeskTool
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory, exchange: Exchange) -> Iterator[DeskTools]:
-    """A desk on which every job has succeeded once."""
+def morning(tmp_path_factory: pytest.TempPathFactory, exchange: Exchange) -> Iterator[tuple[DeskTools, Any, Any]]:
+    """A desk on which every job has succeeded once, and what it then holds in store, downloads and cache."""
     with tools_in(tmp_path_factory.mktemp("desk"), day=FRIDAY, at=time(8, 30)) as made:
         connected(made, exchange, 10)
         for name in JOBS:
-            do(name, made)
-        yield made
+            do(name, made, **OPTIONS.get(name, {}))
+        yield made, left(made), made.get(Cache).get(KEY)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", JOBS)
-def test_every_fault_is_told_and_changes_nothing(loaded: DeskTools, exchange: Exchange, name: str, fault: str) -> None:
+def test_every_fault_is_told_and_changes_nothing(
+    morning: tuple[DeskTools, Any, Any], exchange: Exchange, name: str, fault: str
+) -> None:
     if (name, fault) in NO_SUCH_FAULT:
         pytest.skip(NO_SUCH_FAULT[name, fault])
+    loaded, before, cached = morning
     connected(loaded, exchange, 1.0 if fault in ("hang", "drip") else 10)
-    before = left(loaded)
-    cached = loaded.get(Cache).get("nse:gainers:NIFTY")
     exchange.fault(fault, JOBS[name])
 
     try:
         with pytest.raises(MuhuratError) as caught:
-            do(name, loaded)
+            do(name, loaded, **OPTIONS.get(name, {}))
     finally:
         exchange.heal()
 
-    print(f"{name} x {fault}: {caught.value} | {caught.value.hint}")
     assert str(caught.value)
     assert caught.value.hint
     assert left(loaded) == before
-    assert loaded.get(Cache).get("nse:gainers:NIFTY") == cached
+    assert loaded.get(Cache).get(KEY) == cached
     assert not [file for file in files(loaded.folder / "downloads") if file.endswith(".part")]

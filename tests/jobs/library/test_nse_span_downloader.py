@@ -17,6 +17,7 @@ from muhurat.jobs.library.nse_span_downloader import JOB, NseSpanDownloaderOptio
 from muhurat.stores.base import ReferenceStore
 from muhurat.venues.nse.base import Blocked, Malformed, Unavailable, WebPage
 from tests.jobs.library.nse_desk import COMMODITIES, connect, left
+from tests.jobs.library.small_disk import small_disk
 from tests.jobs.library.tools import TUESDAY, DeskTools, tools_in
 from tests.venues.file_server import Fault, FileServer
 from tests.venues.nse import made
@@ -163,6 +164,19 @@ def test_a_file_that_is_not_whole_changes_nothing(tools: DeskTools, server: File
 
     assert said in str(caught.value)
     assert left(tools) == before
+
+
+def test_a_full_disk_is_named_and_nothing_is_stored(tools: DeskTools) -> None:
+    load(tools)
+    before = left(tools)[0]
+    with small_disk(tools.folder / "small", kilobytes=32) as small:
+        with pytest.raises(MuhuratError) as caught:
+            load(tools, output_dir=str(small))
+        assert list(small.iterdir()) == []
+
+    assert f"{small} has no room for nsccl.20260922.i1.spn; the file wants {len(risks()):,} bytes" in str(caught.value)
+    assert "free space" in caught.value.hint
+    assert left(tools)[0] == before
 
 
 def test_when_the_database_goes_in_the_middle_nothing_is_left_half_done(

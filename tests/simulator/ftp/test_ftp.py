@@ -261,6 +261,21 @@ async def test_empty_has_no_bytes_and_says_so(served: Served) -> None:
     assert await asyncio.to_thread(client) == (0, b"")
 
 
+async def test_a_client_struck_once_sees_the_same_file_until_it_leaves(served: Served) -> None:
+    await served.strike("empty", count=1)
+
+    def client() -> tuple[int | None, bytes]:
+        parts = io.BytesIO()
+        with served.logged_in() as ftp:
+            ftp.voidcmd("TYPE I")
+            size = ftp.size(NAME)
+            ftp.retrbinary(f"RETR {NAME}", parts.write)
+        return size, parts.getvalue()
+
+    assert await asyncio.to_thread(client) == (0, b"")
+    assert await asyncio.to_thread(client) == (len(CONTENT), CONTENT)
+
+
 async def test_growing_is_larger_each_time_one_looks_and_never_whole(served: Served) -> None:
     await served.strike("growing", for_s=1.2)
 

@@ -14,7 +14,7 @@ from muhurat.errors import VenueError
 from muhurat.venues.nse.extranet import ExtranetClient
 from muhurat.venues.nse.extranet_base import ExtranetError, ExtranetFile, ExtranetLogin, LoginRefused, NotOnExtranet
 from muhurat.venues.nse.extranet_codes import MEANINGS, error_of
-from muhurat.venues.refusals import Malformed, Unavailable
+from muhurat.venues.refusals import Blocked, Malformed, Unavailable
 from tests.venues.answering import PAGE, Answer, WebServer
 from tests.venues.nse.extranet_server import (
     DOWNLOAD,
@@ -43,10 +43,8 @@ def server() -> Iterator[ExtranetServer]:
 
 
 @pytest.fixture
-def extranet(server: ExtranetServer) -> Iterator[ExtranetClient]:
-    client = ExtranetClient(server.root, SystemClock(), requests_per_second=1000, timeout_s=0.2)
-    yield client
-    client.close()
+def extranet(server: ExtranetServer) -> ExtranetClient:
+    return ExtranetClient(server.root, SystemClock(), requests_per_second=1000, timeout_s=0.2)
 
 
 def paths(server: ExtranetServer) -> list[str]:
@@ -99,9 +97,10 @@ def test_a_refused_login_is_sent_once_and_warns_of_the_lock(
         (failure("925", 500), Unavailable, "code 925, the authentication server is down"),
         (failure("917", 400), ExtranetError, "code 917, a blank value"),
         (failure("999", 400), ExtranetError, "code 999, which is not documented"),
-        (Answer(PAGE, 200, "text/html"), Malformed, "HTTP 200 and no token, beginning '<!DOCTYPE"),
+        (Answer(PAGE, 200, "text/html"), Malformed, "answered with no token, but with '<!DOCTYPE"),
         (Answer(b'{"responseCode": ["601"], "token": null}'), Malformed, "no token"),
         (Answer(b"[]"), Malformed, "no token"),
+        (Answer(PAGE, 403, "text/html"), Blocked, "answered HTTP 403"),
         (Answer(status=503), Unavailable, "HTTP 503"),
         (Answer(hangs=True), Unavailable, "did not answer within 0.2 s"),
         (Answer(status=302, headers={"Location": "/login.html"}), VenueError, "sends us to"),
@@ -154,7 +153,7 @@ def test_a_token_that_expires_again_is_given_up(
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (failure("714", 404), NotOnExtranet, "code 714, file not found"),
+        (failure("714", 404), NotOnExtranet, r"refused CM /ntneat/security.gz: code 714, file not found"),
         (failure("715", 404), NotOnExtranet, "code 715, folder not found"),
         (failure("704", 403), NotOnExtranet, "code 704, the member is not eligible"),
         (failure("714"), NotOnExtranet, r"refused CM /ntneat/security.gz: code 714"),

@@ -20,8 +20,8 @@ FAULTS: Final = {
     "empty": Kind("the file has no bytes"),
     "growing": Kind("the file is still being uploaded: it begins half there and grows"),
 }
-"""They last until cleared unless a request says otherwise. `path` is a path of the tree; a file's faults count its
-transfers (`missing` also questions for its size), those of the connection count connections, `forbidden` logins."""
+"""They last until cleared unless a request says otherwise. `path` is a path of the tree. A count counts connections
+(`missing`, `empty`, `growing`, `unavailable`, `mute`), logins (`forbidden`) or transfers (the others)."""
 
 
 class SharedFaultBoard(FaultBoard):

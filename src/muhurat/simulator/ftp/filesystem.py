@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pyftpdlib.filesystems import AbstractedFS
 
-from muhurat.simulator.faults import FaultBoard
+from muhurat.simulator.faults import Fault, FaultBoard
 from muhurat.simulator.ftp.tree import Entry, Tree
 
 _GROWS_FROM: Final = 0.5
@@ -21,7 +21,7 @@ _GROWS_TO: Final = 0.99
 
 
 class Shown:
-    """What clients see of a tree at present: its files, less what a fault takes away."""
+    """What clients are shown: a tree, and the faults that change it."""
 
     def __init__(self, tree: Tree, faults: FaultBoard, monotonic: Callable[[], float]) -> None:
         self.tree = tree
@@ -29,20 +29,43 @@ class Shown:
         self._monotonic = monotonic
         self._growing_since: dict[int, float] = {}
 
+    def share_there(self, growing: Fault) -> float:
+        """How much of a file that is still being uploaded has arrived."""
+        now = self._monotonic()
+        grown_s = now - self._growing_since.setdefault(growing.number, now)
+        return min(_GROWS_TO, _GROWS_FROM + grown_s / _GROWN_AFTER_S)
+
+
+class View:
+    """The tree as one client sees it after its login.
+
+    A fault asked for a number of times strikes so many clients, each for as long as it stays: one that asks for a
+    file's size and then for the file sees the same file.
+    """
+
+    def __init__(self, shown: Shown) -> None:
+        self.tree = shown.tree
+        self._shown = shown
+        self._struck: dict[tuple[str, str], Fault] = {}
+
     def find(self, path: str) -> Entry | None:
         """The file, None when there is none to see."""
-        return None if self.faults.showing("missing", path=path) else self.tree.find(path)
+        entry = self.tree.find(path)
+        return None if entry is None or self._fault("missing", path) else entry
 
     def content(self, entry: Entry) -> bytes:
         """The bytes of a file at this moment."""
-        if self.faults.showing("empty", path=entry.path):
+        if self._fault("empty", entry.path):
             return b""
-        if fault := self.faults.showing("growing", path=entry.path):
-            now = self._monotonic()
-            grown_s = now - self._growing_since.setdefault(fault.number, now)
-            there = min(_GROWS_TO, _GROWS_FROM + grown_s / _GROWN_AFTER_S)
-            return entry.content[: int(len(entry.content) * there)]
+        if growing := self._fault("growing", entry.path):
+            return entry.content[: int(len(entry.content) * self._shown.share_there(growing))]
         return entry.content
+
+    def _fault(self, name: str, path: str) -> Fault | None:
+        fault = self._struck.get((name, path)) or self._shown.faults.take(name, path=path)
+        if fault is not None and fault.left is not None:
+            self._struck[name, path] = fault
+        return fault
 
 
 class OpenFile(io.BytesIO):
@@ -62,11 +85,11 @@ class TreeFilesystem(AbstractedFS):  # type: ignore[misc]
 
     def __init__(self, root: str, cmd_channel: Any) -> None:
         super().__init__(root, cmd_channel)
-        self._shown: Shown = cmd_channel.shown
+        self._view = View(cmd_channel.shown)
 
     def open(self, filename: str, mode: str) -> OpenFile:
         """A file to read from; raises `OSError` when there is none."""
-        return OpenFile(filename, self._shown.content(self._entry(filename)))
+        return OpenFile(filename, self._view.content(self._entry(filename)))
 
     def chdir(self, path: str) -> None:
         """Make a folder the present one."""
@@ -76,7 +99,7 @@ class TreeFilesystem(AbstractedFS):  # type: ignore[misc]
 
     def listdir(self, path: str) -> list[str]:
         """Names in a folder."""
-        names = self._shown.tree.names(path)
+        names = self._view.tree.names(path)
         return [name for name in names if self.lexists(posixpath.join(path, name))]
 
     listdirinfo = listdir
@@ -86,13 +109,13 @@ class TreeFilesystem(AbstractedFS):  # type: ignore[misc]
         if self.isdir(path):
             return _status(stat.S_IFDIR | 0o555, 0, 0)
         entry = self._entry(path)
-        return _status(stat.S_IFREG | 0o444, len(self._shown.content(entry)), entry.modified_s)
+        return _status(stat.S_IFREG | 0o444, len(self._view.content(entry)), entry.modified_s)
 
     lstat = stat
 
     def isfile(self, path: str) -> bool:
         """Whether there is such a file."""
-        return self._shown.find(path) is not None
+        return self._view.find(path) is not None
 
     def islink(self, path: str) -> bool:
         """There are no links."""
@@ -100,7 +123,7 @@ class TreeFilesystem(AbstractedFS):  # type: ignore[misc]
 
     def isdir(self, path: str) -> bool:
         """Whether there is such a folder."""
-        return self._shown.tree.is_folder(path)
+        return self._view.tree.is_folder(path)
 
     def getsize(self, path: str) -> int:
         """Bytes of a file."""
@@ -127,7 +150,7 @@ class TreeFilesystem(AbstractedFS):  # type: ignore[misc]
         return "ftp"
 
     def _entry(self, path: str) -> Entry:
-        entry = self._shown.find(path)
+        entry = self._view.find(path)
         if entry is None:
             raise _no_such(path)
         return entry

@@ -26,7 +26,6 @@ _DRIP_BYTES: Final = 8
 _DRIP_S: Final = 1.0
 _STOP_S: Final = 5.0
 _MANNERS: Final = ("hang", "drip", "truncated", "short")
-_CONTENTS: Final = ("empty", "growing")
 
 
 class DataChannel(TLS_DTPHandler):  # type: ignore[misc]
@@ -110,20 +109,10 @@ class Conversation(TLS_FTPHandler):  # type: ignore[misc]
         else:
             super().ftp_PASS(line)
 
-    def ftp_SIZE(self, path: str) -> None:  # noqa: N802 - pyftpdlib's name
-        """How many bytes a file has."""
-        if not self._hides(path):
-            super().ftp_SIZE(path)
-
     def ftp_RETR(self, file: str) -> str | None:  # noqa: N802 - pyftpdlib's name
         """Send a file."""
-        if self._hides(file):
-            return None
-        faults = self.shown.faults
-        self.manner = next((name for name in _MANNERS if faults.take(name, path=file)), None)
+        self.manner = next((name for name in _MANNERS if self.shown.faults.take(name, path=file)), None)
         sent: str | None = super().ftp_RETR(file)
-        for name in _CONTENTS:
-            faults.take(name, path=file)
         return sent
 
     def on_file_sent(self, file: str) -> None:
@@ -133,12 +122,6 @@ class Conversation(TLS_FTPHandler):  # type: ignore[misc]
     def on_incomplete_file_sent(self, file: str) -> None:
         """A transfer ended before its time."""
         self.counts["broken_transfers"] += 1
-
-    def _hides(self, path: str) -> bool:
-        hidden = self.shown.faults.take("missing", path=path) is not None
-        if hidden:
-            self.respond(f"550 {path}: No such file or directory.")
-        return hidden
 
 
 class FtpServer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -50,6 +51,7 @@ class MailSink:
 
     async def start(self, port: int) -> int:
         """Listen on loopback; returns the port."""
+        _keep_quiet()
         self._server = await asyncio.get_running_loop().create_server(self._accept, _HOST, port)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
@@ -157,3 +159,10 @@ class _Wordless(asyncio.Protocol):
     def cut(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _keep_quiet() -> None:
+    """aiosmtpd warns at every login of something of its own; without a handler that goes to the terminal."""
+    log = logging.getLogger("mail.log")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())

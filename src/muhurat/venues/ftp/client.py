@@ -51,11 +51,15 @@ class FtpClient:
             had, began = partial.bytes, self._clock.monotonic()
             try:
                 return _several_attempts(transfer)
-            except Unavailable:
+            except Unavailable as error:
                 partial.discard_unless_recognisable()
                 now = self._clock.monotonic()
                 if now > end or partial.bytes - had <= SLOWEST_BYTES_PER_S * (now - began):
-                    raise
+                    if not partial.bytes:
+                        raise
+                    raise Unavailable(
+                        f"{error}; {partial.bytes:,} bytes are kept, and the next run goes on there"
+                    ) from error
             except (VenueError, DiskTrouble):
                 partial.discard()
                 raise

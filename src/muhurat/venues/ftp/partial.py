@@ -31,12 +31,12 @@ class RemoteFile:
 
 
 class Partial:
-    """`<file>.part` with `<file>.part.json` beside it, on the way to becoming the file."""
+    """`<file>.part`, with a hidden `.<file>.part.json` beside it, on the way to becoming the file."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_name(target.name + SUFFIX)
-        self._note = self.path.with_name(self.path.name + _NOTE)
+        self._note = target.with_name(f".{self.path.name}{_NOTE}")
 
     @property
     def bytes(self) -> int:
@@ -75,7 +75,7 @@ class Partial:
 
     def discard_unless_recognisable(self) -> None:
         """Leave nothing that a later run could not go on with."""
-        if not self._note.exists():
+        if not (self.bytes and self._note.exists()):
             self.discard()
 
     def _is_of(self, remote: RemoteFile) -> bool:

@@ -129,6 +129,8 @@ def _title(data: bytes, market: Market, origin: str) -> tuple[int | None, bytes]
             f"{origin} does not begin with a title such as {market.title}|7.0.4|, but {beginning(data)}", hint=_CHANGED
         )
     made = fields[2] if len(fields) > 2 else ""
+    if not body.strip():
+        raise Malformed(f"{origin} is empty but for its title", hint="nothing was changed; try again later")
     return (instant_1980(int(made)) if made.isascii() and made.isdigit() else None), body
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Final, TypeVar
@@ -28,8 +28,6 @@ T = TypeVar("T")
 
 VERSION: Final = "2.0"
 
-_TOLD: Final = (200, 400, 401, 403, 404, 405)
-"""Statuses of answers that say in a code what is wrong."""
 _MAGIC: Final = b"\x1f\x8b"
 _PIECE: Final = 1 << 20
 _HEAD: Final = 4096
@@ -49,23 +47,20 @@ class ExtranetClient:
         wait: Callable[[float], None] = wait_real,
     ) -> None:
         self._root = root.rstrip("/")
-        self._fetcher = Fetcher(
-            headers={"User-Agent": "muhurat", "Accept": "*/*"},
-            clock=clock,
-            limit=RateLimit(requests_per_second, clock, wait),
-            timeout_s=timeout_s,
-            explain=lambda _, head: refusal(head, "the call"),
-        )
+        self._clock = clock
+        self._limit = RateLimit(requests_per_second, clock, wait)
+        self._timeout_s = timeout_s
 
     @contextmanager
     def session(self, login: ExtranetLogin) -> Iterator[ExtranetSession]:
         register_secret(login.password)
-        session = _Session(self._root, self._fetcher, login)
-        session.log_in()
-        try:
-            yield session
-        finally:
-            session.log_out()
+        session = _Session(self._root, login, self._clock, self._limit, self._timeout_s)
+        with closing(session):
+            session.log_in()
+            try:
+                yield session
+            finally:
+                session.log_out()
 
     def read_contracts(self, data: bytes, today: date, made_after_ns: int) -> NeatMaster:
         from muhurat.venues.nse.contracts import read_contracts
@@ -77,34 +72,37 @@ class ExtranetClient:
 
         return read_securities(data, origin="security.txt", made_after_ns=made_after_ns)
 
-    def close(self) -> None:
-        self._fetcher.close()
-
 
 class _Session:
-    """A member who is logged in."""
+    """A member who is logged in. `_doing` is what an error that comes now is about."""
 
-    def __init__(self, root: str, fetcher: Fetcher, login: ExtranetLogin) -> None:
+    def __init__(self, root: str, login: ExtranetLogin, clock: Clock, limit: RateLimit, timeout_s: float) -> None:
         self._root = root
-        self._fetcher = fetcher
         self._login = login
+        self._doing = ""
         self._token = ""
         self._renewed = False
+        self._fetcher = Fetcher(
+            headers={"User-Agent": "muhurat", "Accept": "*/*"},
+            clock=clock,
+            limit=limit,
+            timeout_s=timeout_s,
+            explain=lambda _, head: refusal(head, self._doing),
+        )
 
     def log_in(self) -> None:
         """Ask for a token, exactly once."""
         login = self._login
         body = {"memberCode": login.member_code, "loginId": login.login_id, "password": login.password}
-        what = f"the login of {login.login_id} (member {login.member_code})"
-        response = self._fetcher.post(f"{self._root}/login/{VERSION}", json=body, accept=_TOLD, attempts=1)
+        self._doing = f"the login of {login.login_id} (member {login.member_code})"
+        response = self._fetcher.post(f"{self._root}/login/{VERSION}", json=body, attempts=1)
         told = answer(response.content)
-        if (refused := refusal(response.content, what)) is not None:
+        if (refused := refusal(response.content, self._doing)) is not None:
             raise refused
         token = told.get("token")
-        if response.status_code != 200 or SUCCESS not in codes_of(told) or not isinstance(token, str) or not token:
+        if SUCCESS not in codes_of(told) or not isinstance(token, str) or not token:
             raise Malformed(
-                f"{what} was answered with HTTP {response.status_code} and no token, beginning "
-                f"{beginning(response.content)}",
+                f"{self._doing} was answered with no token, but with {beginning(response.content)}",
                 hint="check venues.nse.extranet in the desk file; it ends with /extranet-api",
             )
         register_secret(token)
@@ -113,6 +111,7 @@ class _Session:
     def log_out(self) -> None:
         """Give the token back; that it does not work harms nobody, so it is only noted."""
         body = {"memberCode": self._login.member_code, "loginId": self._login.login_id}
+        self._doing = "the logout"
         try:
             self._fetcher.post(f"{self._root}/logout/{VERSION}", json=body, headers=self._bearer(), attempts=1)
         except VenueError as error:
@@ -121,10 +120,11 @@ class _Session:
     def listing(self, segment: str, folder: str) -> list[ExtranetFile]:
         def once() -> list[ExtranetFile]:
             params = {"segment": segment, "folderPath": folder}
+            self._doing = f"the list of {segment} {folder}"
             response = self._fetcher.get(
                 f"{self._root}/common/content/{VERSION}", params=params, headers=self._bearer()
             )
-            if (refused := refusal(response.content, f"the list of {segment} {folder}")) is not None:
+            if (refused := refusal(response.content, self._doing)) is not None:
                 raise refused
             found = answer(response.content).get("data") or []
             return [
@@ -142,9 +142,14 @@ class _Session:
         def check(part: Path) -> None:
             _refuse_all_but_gzip(part, str(file))
 
-        return self._renewing(
-            lambda: self._fetcher.download(url, target, check, params=params, headers=self._bearer(), progress=progress)
-        )
+        def once() -> Path:
+            self._doing = str(file)
+            return self._fetcher.download(url, target, check, params=params, headers=self._bearer(), progress=progress)
+
+        return self._renewing(once)
+
+    def close(self) -> None:
+        self._fetcher.close()
 
     def _renewing(self, call: Callable[[], T]) -> T:
         """What the call gives; when the token has expired, after one new login of this session."""

@@ -2,6 +2,7 @@
 
 Its CSVs begin with a byte-order mark, pad their headers, quote some with a newline inside (`"SYMBOL \\n"`), write
 numbers with thousands commas and nothing as `-`. So a column is known by the letters of its name, never by its place.
+How many rows a list has is nowhere said: one that was cut off just after a row cannot be told from a whole one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def parse_gainers(body: bytes, *, origin: str) -> Gainers:
             f"{origin} is no CSV; it begins {beginning(body)}",
             hint="NSE answers so when it is asked too often; try again in a few minutes",
         )
+    if not text.endswith(("\n", '"')):
+        raise Malformed(f"{origin} breaks off in its last line")
     header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
     names = [_name(cell) for cell in header]
     if lacking := [name for name in _NEEDED if name not in names]:

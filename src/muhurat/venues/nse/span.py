@@ -222,7 +222,7 @@ class SpanReader:
         """The date and the time of making, which stand before the first contract."""
         said = {name: value for scope in self._scopes[:4] for name, value in scope.items()}
         if said.get("date") != f"{self._day:%Y%m%d}":
-            raise self._malformed(f"is of {said.get('date', 'no date')}, not of {self._day:%Y%m%d}")
+            raise Malformed(f"{self._origin} is of {said.get('date', 'no date')}, not of {self._day:%Y%m%d}")
         return SpanHead(self._day, said.get("created", ""), said.get("isSetl") == "1")
 
     def _expiry(self, scope: dict[str, str]) -> str:

@@ -100,7 +100,7 @@ def read_bhavcopy(
     table = _sorted(_table(data, origin))
     problems = list(_problems(table, source, segment, day, bounds or BOUNDS[source, segment]))
     if problems:
-        raise Malformed(f"{origin}: {'; '.join(problems)}", hint=_CHANGED)
+        raise Malformed(f"{origin}: {'; '.join(problems)}")
     columns: Columns = {name: _values(table[name]) for name in KEPT}
     return Bhavcopy(segment, source, day, table.num_rows, columns, tuple(_warnings(table)))
 
