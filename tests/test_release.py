@@ -68,7 +68,7 @@ def test_the_requirement_files_hold_what_the_project_declares() -> None:
     assert (core | extras | tools) - pins("requirements-dev.txt").keys() == set()
 
 
-@pytest.mark.parametrize("large", ["pandas", "polars", "numba", "dask", "docker", "questdb", "sqlalchemy"])
+@pytest.mark.parametrize("large", ["pandas", "polars", "numba", "dask", "docker", "questdb", "pymysql", "redis"])
 def test_the_core_stays_small(large: str) -> None:
     assert large not in pins("requirements.txt")
 

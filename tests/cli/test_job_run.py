@@ -43,6 +43,7 @@ def test_a_job_runs_alone_in_a_folder_with_a_desk_file(desk: Path) -> None:
         "rows": 1,
         "files": [],
         "source": "cash.csv",
+        "any_count": True,
     }
     assert (desk / "data" / "reference.db").exists()
 
@@ -108,7 +109,7 @@ def test_the_result_goes_to_the_file_that_the_runner_named(desk: Path) -> None:
 
     run(desk, "upload_cash_margin", "--file", "cash.csv", MUHURAT_RUN_RESULT=str(result))
     told = json.loads(result.read_text())
-    assert (told["rows"], told["facts"]) == (1, {"source": "cash.csv"})
+    assert (told["rows"], told["facts"]) == (1, {"source": "cash.csv", "any_count": True})
 
     run(desk, "upload_cash_margin", "--file", "nowhere.csv", MUHURAT_RUN_RESULT=str(result))
     assert "cannot be read" in json.loads(result.read_text())["note"]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from muhurat import app
 from muhurat.cli import main as command_line
 from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage
 from tests.web.made import FEED, MadeDesk, at, lines
@@ -58,23 +55,6 @@ def test_another_day_can_be_asked_for(folder: Path, capsys: pytest.CaptureFixtur
     assert main(["report", "--date", "2026-11-21", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["date"] == "2026-11-21"
     assert (folder / "data/reports/2026-11-21.html").exists()
-
-
-@pytest.mark.parametrize("held", [True, False])
-def test_a_day_is_sound_when_every_check_holds(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], held: bool
-) -> None:
-    asked: list[date] = []
-
-    def day_report(desk: Any, day: date) -> dict[str, Any]:
-        asked.append(day)
-        return {"date": day.isoformat(), "checks": [{"ok": True}, {"ok": held}]}
-
-    monkeypatch.setattr(app, "day_report", day_report)
-    monkeypatch.setattr(app, "write_report", lambda desk, report: ())
-    assert main(["report", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["ok"] is held
-    assert asked == [date(2026, 11, 19)]
 
 
 def test_a_date_that_is_none_is_wrong_use(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,6 +104,13 @@ def test_a_whole_day_is_told_and_sound(whole: MadeDesk) -> None:
         {"name": "trader", "state": "waiting", "restarts": 0},
     ]
     assert failing(document) == []
+    assert document["ok"] is True
+
+
+def test_a_day_with_a_failing_check_is_not_sound(whole: MadeDesk) -> None:
+    whole.decide([{"kind": "session", "day": "2026-11-19", "mode": "test"}])
+    document = report(whole)
+    assert document["ok"] is not bool(failing(document))
 
 
 def test_trades_have_the_names_of_the_command_line(whole: MadeDesk) -> None:

@@ -119,7 +119,9 @@ class DeskTools:
     def earlier_rows(self, newest: int = 20) -> Sequence[int]:
         from muhurat.jobs.runs import RunHistory
 
-        return self.get(RunHistory).earlier_rows(self.job.name, self.business_date, newest)
+        return self.get(RunHistory).earlier_rows(
+            os.environ.get(NAME_VARIABLE, self.job.name), self.business_date, newest
+        )
 
 
 def run_job(

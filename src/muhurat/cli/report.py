@@ -31,8 +31,7 @@ def command(
 
     opened = app.open_desk(desk, overlay or [])
     chosen = day.date() if day else ist(app.clock_of(opened).now_ns()).date()
-    collected = app.day_report(opened, chosen)
-    report = {**collected, "ok": all(check["ok"] for check in collected["checks"])}
+    report = app.day_report(opened, chosen)
     written = app.write_report(opened, report)
     if json:
         print_json(report)

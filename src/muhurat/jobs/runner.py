@@ -159,7 +159,7 @@ class Runner:
                 scheduler.stop()
                 limit = self._crew.clock.monotonic() + _ENDING_S
             scheduler.step()
-            self._crew.clock.appoint(scheduler.next_ns())
+            self._crew.clock.appoint(scheduler.appointment_ns())
             watch(self.rows(scheduler.day, scheduler.phase))
             ended = not scheduler.busy() if scheduler.stopping else scheduler.finished()
             if ended or self._crew.clock.monotonic() > limit:
@@ -280,7 +280,7 @@ class _Halves:
     def _make_appointment(self, now_ns: int) -> None:
         """A rehearsal's time waits for us where something becomes due, and where the next day begins."""
         midnight_ns = ist_ns(ist(now_ns).date() + timedelta(days=1), time())
-        due = (scheduler.next_ns() for scheduler, _ in self._held.values() if not scheduler.stopping)
+        due = (scheduler.appointment_ns() for scheduler, _ in self._held.values() if not scheduler.stopping)
         self._crew.clock.appoint(min((midnight_ns, *(due_ns for due_ns in due if due_ns is not None))))
 
 

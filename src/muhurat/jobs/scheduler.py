@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from muhurat.clock import Clock
+from muhurat.clock import NS_PER_S, Clock
 from muhurat.errors import MuhuratError
 from muhurat.jobs.attempts import Attempts, Unfinished
 from muhurat.jobs.base import Phase
@@ -28,6 +28,9 @@ from muhurat.supervisor.alerts import Alerts
 
 Planner = Callable[[Registry, date], Sequence[Expected]]
 """What a registry means on a date; raises `CalendarError` when the calendar does not know the date."""
+
+_STRIDE_NS: Final = 5 * NS_PER_S
+"""As much desk time may pass in a rehearsal between two steps while a job runs."""
 
 _LEFTOVER_S: Final = 30.0
 """So long a job waits for what an earlier run of it left behind, before that is a failure."""
@@ -144,6 +147,17 @@ class Scheduler:
         """The next instant of desk time, after that of the last step, at which something may become due."""
         instants = (starts_at(standing) for standing in self._mine(self._day()) if _may_run(standing))
         return min((instant_ns for instant_ns in instants if instant_ns > self._looked_ns), default=None)
+
+    def appointment_ns(self) -> int | None:
+        """The instant that a rehearsal's time may not pass before the next step.
+
+        While a job runs that is not far away: else hours would pass between its end and our noticing.
+        """
+        due_ns = self.next_ns()
+        if not self.busy():
+            return due_ns
+        soon_ns = self._looked_ns + _STRIDE_NS
+        return soon_ns if due_ns is None else min(due_ns, soon_ns)
 
     def _day(self) -> Day:
         """The day as it was read in this step; what we change ourselves shows at once."""

@@ -17,12 +17,13 @@ from muhurat.capture.journal import HourPaths, hours_of, summary, verify_hour
 from muhurat.capture.recorded_today import recorded_on
 from muhurat.clock import ist
 from muhurat.errors import CalendarError
-from muhurat.jobs.process import State
+from muhurat.jobs.process import Row
 from muhurat.stores.base import TickStore
 from muhurat.trading.inputlog import read_decisions
 from muhurat.trading.report import TradingReport, trading_report
 from muhurat.web.decisions import Line
 from muhurat.web.snapshot import Place, Snapshot
+from muhurat.web.verdict import wanting
 from muhurat.web.wording import count, number_of
 
 Document = dict[str, Any]
@@ -40,6 +41,8 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
     told = {feed: _feed(place.data_dir / "raw_ticks" / feed, feed, store, day) for feed in feeds}
     lines = _lines(place.decisions_path(day))
     traded = trading_report(lines)
+    jobs = place.jobs.look(day)[0] if place.jobs is not None else ()
+    checks = [*_job_checks(jobs), *_feed_checks(place, told, day), *_trading_checks(place, traded, day)]
     return {
         "date": day.isoformat(),
         "desk": place.name,
@@ -55,9 +58,10 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
         "pnl": traded.net,
         "modelled": any(line.get("modelled") for line in lines),
         "trading": {name: getattr(traded, name) for name in _RESULT_FIELDS},
-        "jobs": [{"name": row.process.name, "status": row.state.value} for row in shot.jobs],
+        "jobs": [{"name": row.process.name, "phase": row.process.phase, "status": row.state.value} for row in jobs],
         "services": _services(shot, day),
-        "checks": [*_job_checks(shot), *_feed_checks(place, told, day), *_trading_checks(place, traded, day)],
+        "checks": checks,
+        "ok": all(check["ok"] for check in checks),
         "volatile": {
             "alerts": [alert for alert in shot.status["alerts"] if alert["at"][:10] == day.isoformat()],
             "receive_lag": {
@@ -70,19 +74,13 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
     }
 
 
-def _job_checks(shot: Snapshot) -> list[Document]:
+def _job_checks(jobs: Sequence[Row]) -> list[Document]:
     """Whether the jobs that block did their work, as far as the day has come; none on a desk without jobs."""
-    if not shot.jobs:
+    if not jobs:
         return []
-    wanting = [
-        row
-        for row in shot.jobs
-        if row.state in (State.FAILED, State.LOST, State.LATE)
-        and row.process.on_failure == "block"
-        and not row.overridden_by
-    ]
-    told = "; ".join(f"{row.process.title} {row.state.lower()}: {row.reason}" for row in wanting)
-    return [_check("no blocking job failed or is late", not wanting, told or f"{count(len(shot.jobs))} jobs")]
+    bad = wanting(jobs)
+    told = "; ".join(f"{row.process.title} {row.state.lower()}: {row.reason}" for row in bad)
+    return [_check("no blocking job failed or is late", not bad, told or number_of(len(jobs), "job"))]
 
 
 def _feed(directory: Path, feed: str, store: TickStore, day: date) -> Document:

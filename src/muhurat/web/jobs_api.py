@@ -11,18 +11,20 @@ from collections.abc import AsyncIterator, Callable
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from muhurat.clock import Clock, ist
-from muhurat.errors import MuhuratError, UsageError
+from muhurat.errors import CalendarError, MuhuratError, UsageError
 from muhurat.jobs.operator import Operator, blocking
 from muhurat.jobs.process import Attempt, Row
 from muhurat.web.jobs_desk import JobsDesk, row_facts
+
+T = TypeVar("T")
 
 _FOLLOW_EVERY_S: Final = 0.25
 _CHUNK: Final = 65_536
@@ -33,8 +35,8 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    why: str = ""
-    who: str = "api"
+    why: str = Field(default="", max_length=1000)
+    who: str = Field(default="api", min_length=1, max_length=100)
 
 
 class RunWish(Wish):
@@ -53,12 +55,25 @@ class RerunWish(Wish):
 
 def may_change(request: Request) -> None:
     """Refuse whoever is not on this machine, and what a page of another site sends."""
-    client = request.client.host if request.client else ""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    origin = request.headers.get("origin")
-    same_site = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    if not (_is_loopback(client) and _is_loopback(host) and same_site):
-        raise HTTPException(403, "changes are taken from this machine only: there is no log-in yet")
+    if not is_of_this_machine(request):
+        raise _refusal(
+            403, "changes are taken from this machine only: there is no log-in yet", "ask there, or tunnel with ssh -L"
+        )
+
+
+def is_of_this_machine(request: Request) -> bool:
+    """Whether a request comes from this machine, to a name of this machine, and from none but our own pages.
+
+    The name counts because a foreign one may have been made to lead here (DNS rebinding).
+    """
+    client, asked = request.client.host if request.client else "", request.headers.get("host", "")
+    try:
+        host = urlsplit(f"//{asked}").hostname or ""
+        origin = request.headers.get("origin")
+        ours = origin is None or urlsplit(origin).netloc == asked
+    except ValueError:
+        return False
+    return _is_loopback(client) and _is_loopback(host) and ours
 
 
 def _is_loopback(host: str) -> bool:
@@ -66,6 +81,10 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _refusal(code: int, error: str, hint: str) -> HTTPException:
+    return HTTPException(code, {"error": error, "hint": hint})
 
 
 def router(jobs: JobsDesk, clock: Clock) -> APIRouter:
@@ -90,7 +109,7 @@ def _add_questions(api: APIRouter, jobs: JobsDesk, today: Callable[[], date]) ->
     async def day(date: date | None = None) -> dict[str, Any]:
         """The day: every job with its state, what blocks the trader, and who runs the jobs."""
         wanted = date or today()
-        rows = jobs.rows(wanted)
+        rows = _rows(jobs, wanted)
         return {
             "date": wanted,
             "blocked": blocking(rows),
@@ -102,12 +121,13 @@ def _add_questions(api: APIRouter, jobs: JobsDesk, today: Callable[[], date]) ->
     @api.get("/day/events")
     async def events(date: date | None = None) -> list[Any]:
         """All that happened to the day's jobs: when, to which, who, why."""
-        return list(jobs.history.events(date or today()))
+        wanted = date or today()
+        return list(_told(lambda: jobs.history.events(wanted)))
 
     @api.get("/jobs")
     async def all_jobs(date: date | None = None) -> list[dict[str, Any]]:
         """Every job of the day."""
-        return [row_facts(row) for row in jobs.rows(date or today())]
+        return [row_facts(row) for row in _rows(jobs, date or today())]
 
     @api.get("/jobs/{name}")
     async def one_job(name: str, date: date | None = None) -> dict[str, Any]:
@@ -136,10 +156,10 @@ def _add_runs(api: APIRouter, jobs: JobsDesk, today: Callable[[], date]) -> None
         """Run a half of the day now, or the jobs named; done ones stay done."""
         wanted = today()
         names = wish.names or [
-            row.process.name for row in jobs.rows(wanted) if row.process.phase == (wish.phase or "").upper()
+            row.process.name for row in _rows(jobs, wanted) if row.process.phase == (wish.phase or "").upper()
         ]
         if not names:
-            raise HTTPException(422, "name a phase (bod, eod) or jobs")
+            raise _refusal(422, "nothing to run is named", "name a phase, bod or eod, or names of jobs")
         _told(lambda: jobs.operator(wish.who).run(wanted, list(names), wish.why))
         return {"asked": list(names), "runner": jobs.runner(wanted)}
 
@@ -147,6 +167,8 @@ def _add_runs(api: APIRouter, jobs: JobsDesk, today: Callable[[], date]) -> None
     async def rerun(wish: RerunWish) -> dict[str, Any]:
         """Run jobs again: those named, or with `from_failed` what failed and what depends on it."""
         wanted, operator = today(), jobs.operator(wish.who)
+        if not (wish.from_failed or wish.names):
+            raise _refusal(422, "nothing to run again is named", "set from_failed, or name jobs")
         if wish.from_failed:
             names = _told(lambda: operator.rerun_from_failed(wanted, wish.why))
         else:
@@ -170,34 +192,41 @@ def _add_deed(api: APIRouter, verb: str, deed: Deed, jobs: JobsDesk, today: Call
     @api.post(f"/jobs/{{name}}/{verb}", name=verb, summary=f"{verb.capitalize()} a job of today.")
     async def do(name: str, wish: Wish) -> dict[str, Any]:
         wanted = today()
+        _row(jobs, wanted, name)
         _told(lambda: deed(jobs.operator(wish.who), wanted, name, wish.why))
         return row_facts(_row(jobs, wanted, name))
 
 
-def _told(change: Callable[[], Any]) -> Any:
-    """What a change gives; what the operator asked wrongly is the caller's fault, with the remedy."""
+def _told(change: Callable[[], T]) -> T:
+    """What a look or a change gives. What was asked wrongly is the caller's fault, with the remedy."""
     try:
         return change()
     except UsageError as error:
-        raise HTTPException(409, {"error": str(error), "hint": error.hint}) from error
+        raise _refusal(409, str(error), error.hint) from error
+    except CalendarError as error:
+        raise _refusal(404, str(error), error.hint) from error
     except MuhuratError as error:
-        raise HTTPException(503, {"error": str(error), "hint": error.hint}) from error
+        raise _refusal(503, str(error), error.hint) from error
+
+
+def _rows(jobs: JobsDesk, day: date) -> list[Row]:
+    return _told(lambda: jobs.rows(day))
 
 
 def _row(jobs: JobsDesk, day: date, name: str) -> Row:
-    for row in jobs.rows(day):
+    for row in _rows(jobs, day):
         if row.process.name == name:
             return row
-    raise HTTPException(404, f"{day} has no job {name!r}; /api/v1/jobs names them")
+    raise _refusal(404, f"{day} has no job {name!r}", "GET /api/v1/jobs names them")
 
 
 def _attempt(row: Row, number: int | None) -> Attempt:
     if not row.attempts:
-        raise HTTPException(404, f"{row.process.name} has not run yet")
+        raise _refusal(404, f"{row.process.name} has not run yet", "its log begins with its first attempt")
     if number is None:
         return row.attempts[-1]
     if not 1 <= number <= len(row.attempts):
-        raise HTTPException(404, f"{row.process.name} has {len(row.attempts)} attempts")
+        raise _refusal(404, f"{row.process.name} has no attempt {number}", f"name one from 1 to {len(row.attempts)}")
     return row.attempts[number - 1]
 
 

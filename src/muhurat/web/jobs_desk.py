@@ -6,20 +6,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from muhurat.errors import MuhuratError
 from muhurat.heartbeat import read_heartbeats
 from muhurat.jobs.operator import Operator
 from muhurat.jobs.process import Attempt, Row, State
 from muhurat.jobs.runs import RunHistory
 
 _TAIL_BYTES: Final = 20_000
+_READ_AGAIN: Final = "correct it, it is read again by itself; what it said before stays in force"
+
+
+class Trouble(NamedTuple):
+    """Why the jobs are not known or not as they should be, and what a person does about it."""
+
+    what: str
+    do: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobsDesk:
     """What web needs of a desk's jobs: `operator` gives the hands of a person, by name; `problem` says what is wrong
-    with the registry, `runner` who runs a date's jobs at present, empty when nobody does."""
+    with the registry as it lies there, `runner` who runs a date's jobs at present, empty when nobody does."""
 
     history: RunHistory
     operator: Callable[[str], Operator]
@@ -30,6 +39,15 @@ class JobsDesk:
     def rows(self, day: date) -> list[Row]:
         """Every job of the date in order, also of one that was not opened yet."""
         return self.operator("page").status(day)
+
+    def look(self, day: date) -> tuple[Sequence[Row], Trouble | None]:
+        """The rows of a date as far as they can be known, and what is wrong if something is; raises nothing."""
+        problem = self.problem()
+        wrong = Trouble(f"the jobs' registry is wrong: {in_one_line(problem)}", _READ_AGAIN) if problem else None
+        try:
+            return self.rows(day), wrong
+        except MuhuratError as error:
+            return (), wrong or Trouble(f"the day's jobs are not known: {in_one_line(str(error))}", error.hint)
 
     def working(self) -> Mapping[str, Mapping[str, Any]]:
         """By job, what it said last of its progress: `detail`, and `gauges` with `done` and `total`."""
@@ -65,14 +83,21 @@ def duration_s(attempt: Attempt, now_ns: int) -> float:
 
 def log_tail(attempt: Attempt, most: int = _TAIL_BYTES) -> str:
     """The end of an attempt's log."""
-    path = Path(attempt.log)
     try:
-        with path.open("rb") as file:
+        with Path(attempt.log).open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - most))
-            return file.read().decode("utf-8", "replace")
+            text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        return f"{attempt.log} cannot be read: {error.strerror}"
+    return text if size <= most else text.partition("\n")[2]
+
+
+def in_one_line(text: str) -> str:
+    """A text of several lines, such as every problem of a registry, in one."""
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip()).replace("problems; ", "problems: ")
 
 
 def tally(rows: Sequence[Row]) -> dict[State, int]:

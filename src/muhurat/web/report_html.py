@@ -55,6 +55,7 @@ def report_html(report: Mapping[str, Any], bars: Sequence[Line], fills: Sequence
         _two(_counts("Exits", "reason", report["exits"]), _counts("Signals refused", "reason", report["refused"])),
         _checks(report["checks"]),
         _two(_feeds(report["feeds"]), _services(report["services"])),
+        _jobs(report["jobs"]),
         _gaps(report["feeds"]),
         _alerts(report["volatile"].get("alerts", [])),
         f"<footer>{escape(_made(report))}</footer>",
@@ -173,6 +174,19 @@ def _gaps(feeds: Mapping[str, Mapping[str, Any]]) -> str:
         for gap in facts.get("gap_list", [])
     ]
     return _titled("Gaps", ("feed", "from", "to", "length:n", "reason:w"), rows, "") if rows else ""
+
+
+def jobs_by_state(jobs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Half of the day, state, how many and which, as text."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for job in jobs:
+        found.setdefault((job["phase"], job["status"]), []).append(job["name"])
+    return [[phase, state, count(len(names)), ", ".join(names)] for (phase, state), names in found.items()]
+
+
+def _jobs(jobs: Sequence[Mapping[str, Any]]) -> str:
+    rows = [[escape(cell) for cell in row] for row in jobs_by_state(jobs)]
+    return _titled("Jobs", ("", "state", "number:n", "which:w"), rows, "The desk has no jobs.")
 
 
 def _services(services: Sequence[Mapping[str, Any]]) -> str:

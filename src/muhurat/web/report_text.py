@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from muhurat.web.report_html import lead, origin
+from muhurat.web.report_html import jobs_by_state, lead, origin
 from muhurat.web.wording import contract, count, duration, plain, rupees
 
 Report = Mapping[str, Any]
@@ -41,6 +41,7 @@ def report_text(report: Report, paths: Iterable[Path]) -> RenderableType:
         _counts(report),
         _feeds(report["feeds"]),
         _gaps(report["feeds"]),
+        _jobs(report["jobs"]),
         _services(report["services"]),
         _alerts(report["volatile"].get("alerts", [])),
         _checks(report["checks"]),
@@ -93,6 +94,11 @@ def _gaps(feeds: Mapping[str, Report]) -> RenderableType | None:
         for gap in facts.get("gap_list", [])
     ]
     return _table(("gap of", "from", "to", "length:n", "reason"), rows)
+
+
+def _jobs(jobs: Sequence[Report]) -> RenderableType | None:
+    """One line for each half of the day and state."""
+    return _table(("jobs", "state", "number:n", ""), jobs_by_state(jobs))
 
 
 def _services(services: Sequence[Report]) -> RenderableType | None:

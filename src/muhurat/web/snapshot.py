@@ -18,7 +18,7 @@ from muhurat.heartbeat import read_heartbeats
 from muhurat.jobs.process import Row
 from muhurat.supervisor.history import read_history
 from muhurat.web.decisions import Decisions, Line
-from muhurat.web.jobs_desk import JobsDesk
+from muhurat.web.jobs_desk import JobsDesk, Trouble
 from muhurat.web.status import desk_status
 from muhurat.web.wording import clock as clock_text
 from muhurat.web.wording import duration
@@ -61,7 +61,7 @@ class Snapshot:
     """One moment of the desk. `trader` are its gauges of today, `decoders` those of each decode service by its feed.
 
     `live` is the last tick of every instrument as the decode service shows it: `last_price`, `ts` in epoch ms and more.
-    `jobs` are the day's, in order; none on a desk without jobs.
+    `jobs` are the day's, in order; none on a desk without jobs. `jobs_trouble` is what is wrong with their registry.
     """
 
     now_ns: int
@@ -76,6 +76,7 @@ class Snapshot:
     history: list[Line]
     decisions: Decisions
     jobs: Sequence[Row] = ()
+    jobs_trouble: Trouble | None = None
 
     @property
     def day(self) -> date:
@@ -139,6 +140,7 @@ def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
     decisions.follow()
     heartbeats = read_heartbeats(place.run_dir)
     line, session = _session(place.calendar, now_ns)
+    jobs, trouble = place.jobs.look(day) if place.jobs is not None else ((), None)
     return Snapshot(
         now_ns=now_ns,
         speed=clock.speed,
@@ -151,7 +153,8 @@ def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
         decoders=_decoders(heartbeats, day),
         history=read_history(place.run_dir),
         decisions=decisions,
-        jobs=place.jobs.rows(day) if place.jobs is not None else (),
+        jobs=jobs,
+        jobs_trouble=trouble,
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from muhurat.jobs.process import Row, State
 from muhurat.web.snapshot import Snapshot
 from muhurat.web.wording import count, duration, number_of
+
+ENDED_BADLY: Final = frozenset({State.FAILED, State.LOST})
+_TO_COME: Final = frozenset({State.PENDING, State.LATE, State.RUNNING})
 
 HEALTHY_STATES: Final = frozenset({"running", "waiting", "finished", "starting", "stopping", "unsupervised"})
 _BROKEN: Final = frozenset({"refused", "unreachable", "disconnected", "stale"})
@@ -33,9 +37,21 @@ def verdict(shot: Snapshot) -> tuple[Word, str]:
     return ("down" if any(problem.down for problem in found) else "degraded"), why
 
 
+def wanting(jobs: Sequence[Row]) -> list[Row]:
+    """The blocking jobs that failed, were lost, or are late and not done; none that a person waived."""
+    found = [row for row in jobs if row.process.on_failure == "block" and not row.overridden_by]
+    return [row for row in found if row.state in ENDED_BADLY or (row.late and row.state in _TO_COME)]
+
+
 def problems(shot: Snapshot) -> list[Problem]:
     """Everything that is wrong, the worst first."""
-    found = [*_of_supervisor(shot), *_of_services(shot), *_of_feeds(shot), *_of_reading(shot)]
+    found = [
+        *_of_supervisor(shot),
+        *_of_services(shot),
+        *_of_jobs(shot),
+        *_of_feeds(shot),
+        *_of_reading(shot),
+    ]
     return sorted(found, key=lambda problem: not problem.down)
 
 
@@ -67,6 +83,32 @@ def _of_services(shot: Snapshot) -> Iterator[Problem]:
             yield Problem(f"{name} {state}: {detail}", log)
         elif state == "running" and (silent := shot.silent_s(name)):
             yield Problem(f"{name} has been silent for {duration(silent)}", f"{log}, or muhurat restart {name}")
+
+
+def _of_jobs(shot: Snapshot) -> Iterator[Problem]:
+    """What keeps the day from being prepared; a job that only warns is for its panel."""
+    if shot.jobs_trouble is not None:
+        yield Problem(*shot.jobs_trouble)
+    bad = wanting(shot.jobs)
+    yield from (_ended_badly(row) for row in bad if row.state in ENDED_BADLY)
+    yield from _late([row for row in bad if row.state not in ENDED_BADLY])
+
+
+def _late(rows: Sequence[Row]) -> Iterator[Problem]:
+    """Several in one line: mostly they are late because of one that failed."""
+    look = "see the page of jobs, or muhurat day status"
+    if len(rows) > 1:
+        yield Problem(f"{len(rows)} jobs are late: {', '.join(row.process.title for row in rows)}", look)
+    for row in rows if len(rows) == 1 else ():
+        runs = " and still runs" if row.state is State.RUNNING else ""
+        yield Problem(f"{row.process.title} is late{runs}: {row.reason}".removesuffix(": "), look)
+
+
+def _ended_badly(row: Row) -> Problem:
+    word = "failed" if row.state is State.FAILED else "was lost"
+    hint = row.attempts[-1].hint if row.attempts else ""
+    again = f"muhurat day rerun {row.process.name}"
+    return Problem(f"{row.process.title} {word}: {row.reason}", f"{hint}; then {again}" if hint else again)
 
 
 def _of_feeds(shot: Snapshot) -> Iterator[Problem]:

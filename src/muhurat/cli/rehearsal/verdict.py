@@ -10,6 +10,7 @@ from muhurat import app
 from muhurat.cli.rehearsal.plan import FEED, Plan
 from muhurat.clock import NS_PER_S, ist
 from muhurat.errors import MuhuratError
+from muhurat.jobs.process import State
 from muhurat.trading.candles import read_day
 from muhurat.trading.inputlog import read_decisions
 from muhurat.web.wording import count
@@ -32,6 +33,7 @@ def judge(
     checks = [
         _all_received(facts["sent"], facts["received"]),
         *collected["checks"],
+        _jobs_done(collected["jobs"]),
         _decided_again(trading),
         *([_bars_are_the_candles(plan.candles, plan, trading)] if plan.candles else []),
         _check("no service was restarted", not any(restarts.values()), _told(restarts)),
@@ -52,6 +54,13 @@ def judge(
 def _all_received(sent: int, received: int) -> Check:
     told = f"{count(sent)} sent, {count(sent - received)} lost"
     return _check("every packet sent was received", sent == received, told)
+
+
+def _jobs_done(jobs: list[dict[str, Any]]) -> Check:
+    """A rehearsed day has whatever its jobs need, so each of them must have succeeded."""
+    wanting = [f"{job['name']} {job['status']}" for job in jobs if job["status"] != State.SUCCESSFUL]
+    told = ", ".join(wanting) or f"{count(len(jobs))} jobs"
+    return _check("every job of the day was successful", bool(jobs) and not wanting, told)
 
 
 def _decided_again(trading: Path) -> Check:

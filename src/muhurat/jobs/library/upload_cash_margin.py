@@ -31,7 +31,7 @@ def run(options: UploadCashMarginOptions, tools: Tools) -> Outcome:
     with tools.get(ReferenceStore).transaction() as transaction:
         count = transaction.replace("Margins", columns, where={"AsOf": tools.business_date})
     told = ", ".join(f"{row['Segment']} {row['Available']:,.2f}" for row in rows)
-    return Outcome(f"available: {told}", rows=count, facts={"source": str(options.file or "broker")})
+    return Outcome(f"available: {told}", rows=count, facts={"source": str(options.file or "broker"), "any_count": True})
 
 
 def _of_the_broker(tools: Tools) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def run(options: UploadHoldingAndPositionOptions, tools: Tools) -> Outcome:
     with tools.get(ReferenceStore).transaction() as transaction:
         held = transaction.replace("Holdings", from_rows(holdings, HOLDINGS, AsOf=day), where={"AsOf": day})
         opened = transaction.replace("Positions", from_rows(positions, POSITIONS, AsOf=day), where={"AsOf": day})
-    return Outcome(f"{held} holdings, {opened} positions", rows=held + opened)
+    return Outcome(f"{held} holdings, {opened} positions", rows=held + opened, facts={"any_count": True})
 
 
 def _holdings(tools: Tools) -> Rows:

@@ -1,0 +1,250 @@
+"""Where faults are tried: every simulated venue in one process, and for each job a desk on which it went well once.
+
+It is 19:00 of a Friday and stays so: everything of the day has been published. A desk's commands run as a person runs
+them, `muhurat job run …`: in this process, which is quicker, or in one of their own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+import yaml
+
+from muhurat.cli import main
+from muhurat.clock import ENVIRONMENT_VARIABLE, SystemClock
+from muhurat.stores.registry import open_cache, open_reference_store
+from tests.jobs.faults.gateway import Gateway
+
+VENUES = ("nse", "niftyindices", "bse", "connect2nse", "ftp", "kite")
+EVENING = "2026-11-20T19:00"
+REFERENCE = "sqlite:///./reference/reference.db"
+CACHE = "sqlite:///./cache/cache.db"
+
+_OWN_FOLDERS = ("run", "logs", "reference", "cache")
+"""What is compared by content, or is the desk's own talk, beside the files."""
+_UNFINISHED = (".part", ".new", ".tmp", "-journal")
+_STARTS_S = 60
+_CAPBSET_DROP, _DAC_OVERRIDE, _DAC_READ_SEARCH = 24, 1, 2
+_REAL_S = 90
+
+
+class Venues:
+    """The simulated venues, in a process of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.overlay = folder / "clock", folder / "venues.yaml"
+        command = [sys.executable, "-m", "muhurat", "sim", *VENUES, "--at", EVENING, "--until", "2026-11-20T19:30"]
+        files = ["--paused", "--clock", str(self.clock), "--overlay", str(self.overlay)]
+        self._errors = (folder / "sim.err").open("w")
+        self._process = subprocess.Popen([*command, *files], stdout=subprocess.PIPE, stderr=self._errors, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, (folder / "sim.err").read_text()
+        self.urls: dict[str, str] = json.loads(line)["urls"]
+        self._doors = {name: _door(url) for name, url in self.urls.items() if url.startswith("http")}
+        self._doors["ftp"] = self._doors["ftp_sim"]
+
+    @contextmanager
+    def failing(self, port: str, fault: str, path: str | None = None, **further: Any) -> Iterator[None]:
+        """A fault at one port, below a path, until the block ends."""
+        asked = {"fault": fault, "path": path, **further}
+        httpx.post(f"{self._doors[port]}/_sim/faults", json=asked).raise_for_status()
+        try:
+            yield
+        finally:
+            httpx.delete(f"{self._doors[port]}/_sim/faults").raise_for_status()
+
+    def session(self, port: str) -> dict[str, Any]:
+        told: dict[str, Any] = httpx.get(f"{self._doors[port]}/_sim/session").raise_for_status().json()
+        return told
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        self._errors.close()
+
+
+def _door(url: str) -> str:
+    parts = httpx.URL(url)
+    return f"http://{parts.host}:{parts.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    def lines(self, beginning: str) -> list[str]:
+        return [line.removeprefix(beginning) for line in self.err.splitlines() if line.startswith(beginning)]
+
+
+@dataclass
+class State:
+    """What a failed job must leave as it was: rows, cached entries and files."""
+
+    tables: Mapping[str, str]
+    cached: Mapping[str, Any]
+    files: Mapping[str, str]
+
+
+@dataclass
+class Bench:
+    """One job's desk, in a folder with everything it needs to do its work."""
+
+    folder: Path
+    venues: Venues
+    gateway: Gateway
+    further: Mapping[str, Any] = field(default_factory=dict)
+    talks: frozenset[str] = frozenset()
+    """Keys of the cache in which the job says how it failed."""
+    reference: str = REFERENCE
+    _sums: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        limits = {"requests_per_second": 1000}
+        desk = {
+            "desk": {"name": "faults"},
+            "venues": {"kite": {}, "nse": limits, "bse": limits},
+            "stores": {"reference": REFERENCE, "cache": CACHE},
+        }
+        self.write("desk.yaml", desk | dict(self.further))
+        self.write("here.yaml", {"venues": {"kite": {"root": self.gateway.url}}})
+        self.write("hasty.yaml", {"venues": {"nse": {"timeout": 1}, "bse": {"timeout": 1}}})
+        self._keep_session()
+
+    def write(self, name: str, content: Mapping[str, Any]) -> None:
+        (self.folder / name).write_text(yaml.safe_dump(dict(content), sort_keys=False))
+
+    def use_reference(self, url: str) -> None:
+        """Keep the reference data in another database from now on."""
+        self.reference = url
+        self.write("here.yaml", {"venues": {"kite": {"root": self.gateway.url}}, "stores": {"reference": url}})
+
+    def run(self, *arguments: str, hasty: bool = False) -> Ended:
+        """`muhurat job run …` in this process, without the pauses between attempts."""
+        out, err = io.StringIO(), io.StringIO()
+        with _impatient(hasty), redirect_stdout(out), redirect_stderr(err):
+            try:
+                code = main(self._command(arguments, hasty=hasty))
+            except SystemExit as leaving:
+                code = leaving.code if isinstance(leaving.code, int) else 1
+        return Ended(code, out.getvalue(), err.getvalue())
+
+    def run_alone(self, *arguments: str, humble: bool = False, largest: int | None = None) -> Ended:
+        """The same in a process of its own; a `humble` one may read no file that its mode forbids, even as root.
+
+        `largest` limits how many bytes it may write to a file.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "muhurat", *self._command(arguments)],
+            capture_output=True,
+            text=True,
+            timeout=_REAL_S,
+            check=False,
+            env=os.environ | {"COLUMNS": "200"},
+            preexec_fn=_prepared(humble=humble, largest=largest),
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def state(self) -> State:
+        return State(self.tables(), self._cached(), self._files())
+
+    def tables(self) -> Mapping[str, str]:
+        """The reference store's checksum; the same file's is computed once."""
+        path = self.folder / "reference" / "reference.db"
+        log = path.with_name(path.name + "-wal")
+        known = self.reference == REFERENCE and path.exists() and not (log.exists() and log.stat().st_size)
+        key = _digest(path) if known else ""
+        if key not in self._sums or not key:
+            if self.reference == REFERENCE and not path.exists():
+                return {}
+            with closing(open_reference_store(self.reference, base=self.folder)) as store:
+                self._sums[key] = store.checksum()
+        return self._sums[key]
+
+    def unfinished(self) -> list[str]:
+        """Files that somebody began and did not finish."""
+        return [str(path) for path in self.folder.rglob("*") if path.name.endswith(_UNFINISHED)]
+
+    def _command(self, arguments: Sequence[str], *, hasty: bool = False) -> list[str]:
+        overlays = [self.venues.overlay, self.folder / "here.yaml", *([self.folder / "hasty.yaml"] * hasty)]
+        shown = [word for overlay in overlays for word in ("--overlay", str(overlay))]
+        return ["job", "run", *arguments, "--desk", str(self.folder / "desk.yaml"), *shown]
+
+    def _keep_session(self) -> None:
+        from muhurat import app
+        from muhurat.app.desk import save_token
+
+        desk = app.open_desk(self.folder / "desk.yaml", [self.venues.overlay])
+        save_token(desk, self.venues.session("kite"))
+
+    def _cached(self) -> Mapping[str, Any]:
+        if not (self.folder / "cache" / "cache.db").exists():
+            return {}
+        with closing(open_cache(CACHE, base=self.folder, clock=SystemClock())) as cache:
+            keys = {key: cache.get(key) for key in cache.keys() if key not in self.talks}
+            return keys | {name: list(cache.series(name)) for name in cache.series_names()}
+
+    def _files(self) -> Mapping[str, str]:
+        return {
+            str(path.relative_to(self.folder)): _digest(path)
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file() and path.relative_to(self.folder).parts[0] not in _OWN_FOLDERS
+        }
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _impatient(hasty: bool) -> Iterator[None]:
+    """One attempt; `hasty`, with the broker's answers wanted within a second, for which there is no setting."""
+    with stamina.set_testing(True, attempts=1), pytest.MonkeyPatch.context() as patch:
+        if hasty:
+            for module in ("venues.kite.rest", "venues.kite.instruments", "app.desk_work"):
+                patch.setattr(f"muhurat.{module}._TIMEOUT_S", 1.0)
+        yield
+
+
+def _prepared(*, humble: bool, largest: int | None) -> Callable[[], None]:
+    def prepare() -> None:
+        import resource
+
+        if humble:
+            library = ctypes.CDLL(None)
+            for capability in (_DAC_OVERRIDE, _DAC_READ_SEARCH):
+                library.prctl(_CAPBSET_DROP, capability, 0, 0, 0)
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
+    return prepare
+
+
+def at_the_clock(venues: Venues) -> Any:
+    """The environment in which every command of a desk knows the time, and its passwords."""
+    member, ftp = venues.session("connect2nse"), venues.session("ftp")
+    patch = pytest.MonkeyPatch()
+    patch.setenv(ENVIRONMENT_VARIABLE, str(venues.clock))
+    patch.setenv("EXTRANET_PASSWORD", member["encrypted_password"])
+    patch.setenv("FTP_PASSWORD", ftp["password"])
+    return patch
