@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.web.made import MadeDesk, supervised
+from tests.web.serving import browser
+
+__all__ = ["browser"]
 
 
 @pytest.fixture

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage
 from muhurat.errors import MuhuratError
 from muhurat.web import server
-from tests.conftest import missing
 from tests.web.made import BARS, FEED, MadeDesk, lines
-
-_WITHIN_S = 30.0
+from tests.web.serving import serving
 
 
 @pytest.fixture(scope="module")
@@ -117,64 +106,6 @@ async def test_a_taken_port_is_an_error_that_says_so(desk: MadeDesk) -> None:
             await server.serve(desk.place, desk.clock, None, "127.0.0.1", port)  # type: ignore[arg-type]
 
 
-@contextmanager
-def serving(desk: MadeDesk) -> Iterator[str]:
-    """The real process on a free port; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    file = desk.folder / "desk.yaml"
-    file.write_text(
-        f"desk: {{name: made}}\nvenues: {{kite: }}\nfeeds: {{{FEED}: {{venue: kite, universe: sensex_atm}}}}\n"
-        f'trading: {{mode: test}}\nweb: {{listen: "127.0.0.1:{port}"}}\n'
-    )
-    clock_page = desk.place.run_dir / "clock"
-    ClockPage.create(clock_page, desk.clock.at_ns)
-    with (desk.folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "muhurat", "web", "--desk", str(file)],
-            env={**os.environ, ENVIRONMENT_VARIABLE: str(clock_page)},
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_until_answered(address, process, desk.folder / "output")
-        yield address
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(_WITHIN_S)
-    assert code == 0, (desk.folder / "output").read_text()
-
-
-def _wait_until_answered(address: str, process: subprocess.Popen[bytes], output: Path) -> None:
-    limit = time.monotonic() + _WITHIN_S
-    while time.monotonic() < limit:
-        assert process.poll() is None, output.read_text()
-        try:
-            httpx.get(f"{address}/api/v1/status")
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("the page did not come up")
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    """The system's Chromium, without anything it would do of its own accord."""
-    from playwright.sync_api import sync_playwright
-
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        missing("chromium")
-    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
-    still = ("--disable-background-networking", "--disable-component-update")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=[*quiet, *still])
-        yield opened
-        opened.close()
-
-
 def drawn(page: Any) -> tuple[str, int, int]:
     """What the chart really shows: the word in its middle, how many candles, how many entries."""
     word, candles, bought = page.evaluate(
@@ -205,6 +136,7 @@ def test_the_page_in_a_real_browser_follows_the_desk(desk: MadeDesk, browser: An
         main.get_by_text("No bar has closed yet.").wait_for()
         assert drawn(page) == ("No bar has closed yet.", 0, 0)
 
+        desk.run()
         desk.decide(said[:first_fill])
         main.get_by_text("enter", exact=True).wait_for()
         assert drawn(page) == ("", 2, 0)

@@ -7,6 +7,7 @@ log-in yet, so changes are refused there. Every change is kept with who, when an
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import date
 from ipaddress import ip_address
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -87,8 +89,8 @@ def _refusal(code: int, error: str, hint: str) -> HTTPException:
     return HTTPException(code, {"error": error, "hint": hint})
 
 
-def router(jobs: JobsDesk, clock: Clock) -> APIRouter:
-    """The routes; dates are business dates, today's when none is named."""
+def install(application: FastAPI, jobs: JobsDesk, clock: Clock) -> None:
+    """Add the routes; dates are business dates, today's when none is named."""
     api = APIRouter(prefix="/api/v1")
 
     def today() -> date:
@@ -101,7 +103,14 @@ def router(jobs: JobsDesk, clock: Clock) -> APIRouter:
     for verb, deed in _DEEDS.items():
         _add_deed(changes, verb, deed, jobs, today)
     api.include_router(changes)
-    return api
+    application.include_router(api)
+    application.exception_handler(RequestValidationError)(_misunderstood)
+
+
+async def _misunderstood(_: Request, error: RequestValidationError) -> Response:
+    """What does not fit, without what was sent: that may be nothing that JSON can say."""
+    told = [{key: one[key] for key in ("type", "loc", "msg")} for one in error.errors()]
+    return Response(json.dumps({"detail": told}), 422, media_type="application/json")
 
 
 def _add_questions(api: APIRouter, jobs: JobsDesk, today: Callable[[], date]) -> None:

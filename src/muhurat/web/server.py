@@ -97,7 +97,7 @@ def build(place: Place, clock: Clock) -> FastAPI:
         }
 
     if place.jobs is not None:
-        api.include_router(jobs_api.router(place.jobs, clock))
+        jobs_api.install(api, place.jobs, clock)
     page.mount(place, desk.look)
     ui.run_with(api)
     return api

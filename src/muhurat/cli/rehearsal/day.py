@@ -118,6 +118,7 @@ class Rehearsal:
     ) -> None:
         """Until desk time has reached the end and every service of the day has ended by itself or by its window."""
         limit: float | None = None
+        all_day = {spec.name for spec in app.services(desk) if spec.window is None}
         while True:
             self._still_alive(simulator)
             self._keep_supervised(desk, stack)
@@ -126,7 +127,7 @@ class Rehearsal:
             shown.show(clock.now_ns(), what_happens(status, trader))
             if clock.now_ns() >= self._plan.end_ns:
                 limit = limit or time.monotonic() + _END_WITHIN_S
-                resting = all(row["state"] in _RESTING for row in status["services"] if row["name"] != "web")
+                resting = all(row["state"] in _RESTING for row in status["services"] if row["name"] not in all_day)
                 if resting or time.monotonic() > limit:
                     return
             time.sleep(_LOOK_EVERY_S)

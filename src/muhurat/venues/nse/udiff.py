@@ -208,16 +208,14 @@ def _numbers(table: pa.Table, name: str) -> NDArray[Any]:
     return column
 
 
-def _values(column: pa.ChunkedArray, order: NDArray[np.intp]) -> list[Any]:
-    """A column as Python values; words that come again are one object, which is quicker to make and to store."""
+def _values(column: pa.ChunkedArray, order: NDArray[np.intp]) -> NDArray[Any]:
+    """A column as an array, of objects where there are empties or words. A word that comes again is one object."""
     array = column.combine_chunks()
-    if array.null_count == len(array):
-        return [None] * len(array)
     if pa.types.is_dictionary(array.type):
         words = np.array([*array.dictionary.to_pylist(), None], dtype=object)
-        places: NDArray[Any] = pc.fill_null(array.indices, len(words) - 1).to_numpy()
-        return list(words[places[order]])
-    if array.null_count or pa.types.is_string(array.type):
-        return list(np.array(array.to_pylist(), dtype=object)[order])
-    found: list[Any] = array.to_numpy()[order].tolist()
-    return found
+        values = words[pc.fill_null(array.indices, len(words) - 1).to_numpy()]
+    elif array.null_count or pa.types.is_string(array.type):
+        values = np.array(array.to_pylist(), dtype=object)
+    else:
+        values = array.to_numpy()
+    return values[order]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from fastapi import Request
 from nicegui import ui
 
-from muhurat.log import get_logger
 from muhurat.web.dashboard import header, job_cards, panels, trading
 from muhurat.web.dashboard.chart import chart
 from muhurat.web.dashboard.jobs_page import JobsPage
-from muhurat.web.dashboard.parts import Part
+from muhurat.web.dashboard.parts import Part, Watch
 from muhurat.web.dashboard.theme import CSS
 from muhurat.web.dashboard.timeline import timeline
+from muhurat.web.jobs_api import is_of_this_machine
 from muhurat.web.snapshot import Place, Snapshot
 
 _REFRESH_S: Final = 1.0
@@ -32,28 +33,26 @@ def mount(place: Place, look: Look) -> None:
     if jobs is not None:
 
         @ui.page("/jobs", title=f"jobs · {place.name} · Muhurat")
-        def jobs_page() -> None:
-            JobsPage(jobs, look, lambda shot: header.header(place, shot)).build()
+        def jobs_page(request: Request) -> None:
+            JobsPage(jobs, look, place, may_change=is_of_this_machine(request)).build()
 
 
 class _Page:
-    """One browser's page. A desk that cannot be read leaves the panels as they were, under a notice."""
+    """One browser's page."""
 
     def __init__(self, place: Place, look: Look) -> None:
-        self._look = look
+        self._watch = Watch(look, self._show, header.broken)
         self._head = Part(lambda shot: header.header(place, shot))
-        self._notice = Part(lambda shot: "")
-        self._parts = [self._head, self._notice]
+        self._parts = [self._head]
         self._candles: ui.echart | None = None
         self._drawn: tuple[object, ...] = ()
-        self._trouble = ""
 
     def build(self) -> None:
         ui.add_css(CSS)
         ui.dark_mode(None)
         with ui.element("header").classes("head"):
             self._head.place()
-            self._notice.place()
+            self._watch.place()
         with ui.element("div").classes("grid"):
             self._panel("w12", timeline)
             with ui.element("section").classes("panel w8 chart"):
@@ -68,20 +67,13 @@ class _Page:
             with ui.element("div").classes("w4 stack"):
                 self._panel("", job_cards.panel)
                 self._panel("", panels.alerts)
-        self.refresh()
-        ui.timer(_REFRESH_S, self.refresh, immediate=False)
+        self._watch.refresh()
+        ui.timer(_REFRESH_S, self._watch.refresh, immediate=False)
 
-    def refresh(self) -> None:
-        """Look at the desk and send what differs."""
-        try:
-            shot = self._look()
-            for part in self._parts:
-                part.show(shot)
-            self._draw_candles(shot)
-        except Exception as error:  # noqa: BLE001 - the page outlives whatever it reads
-            self._tell(error)
-        else:
-            self._trouble = ""
+    def _show(self, shot: Snapshot) -> None:
+        for part in self._parts:
+            part.show(shot)
+        self._draw_candles(shot)
 
     def _draw_candles(self, shot: Snapshot) -> None:
         seen = shot.decisions
@@ -92,14 +84,6 @@ class _Page:
             options.clear()
             options.update(chart(seen, shot.session))
             self._candles.update()
-
-    def _tell(self, error: Exception) -> None:
-        """Say what is wrong on the page, and once in the log."""
-        told = header.broken(error)
-        self._notice.set(told)
-        if told != self._trouble:
-            self._trouble = told
-            get_logger(__name__).error("the page cannot read the desk", error=repr(error))
 
     def _panel(self, width: str, draw: Callable[[Snapshot], str]) -> None:
         with ui.element("section").classes(f"panel {width}"):
