@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from muhurat.model.instrument import Instrument, InstrumentType
-from muhurat.trading.contracts import by_strike, current_week, signal_strike, watched
+from muhurat.trading.contracts import Contract, barred, by_strike, current_week, signal_strike, watched
 from tests.trading.tables import CE, at, contract
 
 NOON = time(12, 0)
@@ -46,6 +46,27 @@ def test_the_current_week_is_the_next_expiry_from_the_day_on() -> None:
     }
     assert {each.symbol for each in current_week(dump, date(2025, 9, 5))} == {"SENSEX2591180500CE"}
     assert current_week(dump, date(2025, 9, 12)) == ()
+
+
+def options_on(name: str, *others: Instrument) -> tuple[Contract, ...]:
+    call = row(f"{name}26NOV100CE", date(2026, 11, 26), "100", InstrumentType.CALL, name)
+    return current_week([call, *others], date(2026, 11, 20), name)
+
+
+def test_a_contract_on_a_banned_stock_may_not_be_entered() -> None:
+    assert barred(options_on("BANDHANBNK"), ("BANDHANBNK", "LTF")) == {"BANDHANBNK26NOV100CE": "BANDHANBNK is banned"}
+    assert barred(options_on("INFY"), ("BANDHANBNK", "LTF")) == {}
+    assert barred(options_on("INFY"), ()) == {}
+
+
+def test_without_the_days_list_no_stock_may_be_entered() -> None:
+    assert barred(options_on("INFY"), None) == {"INFY26NOV100CE": "no ban list of the day"}
+
+
+def test_an_index_cannot_be_banned() -> None:
+    index = row("SENSEX", date(2026, 11, 26), "0", InstrumentType.INDEX)
+    assert barred(options_on("SENSEX", index), None) == {}
+    assert barred(options_on("SENSEX", index), ("SENSEX",)) == {}
 
 
 def test_a_signal_finds_its_contract_by_a_whole_number() -> None:

@@ -54,6 +54,8 @@ def reason(verdict: Approved | Refused) -> str | None:
         ({}, entry(1_000, 50_000), {}, None),
         ({}, entry(1_000, 50_001), {}, "max_order_value"),
         ({"seen": frozenset({"N1"})}, entry(), {}, "duplicate"),
+        ({"barred": {entry().symbol: "BANDHANBNK is banned"}}, entry(), {}, "banned"),
+        ({"barred": {"ANOTHER": "BANDHANBNK is banned"}}, entry(), {}, None),
         ({}, entry(), {"max_trades_per_day": 0}, "max_trades"),
     ],
 )

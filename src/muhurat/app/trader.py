@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
-from datetime import time
+from datetime import date, time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from muhurat.app.day import blocking_jobs
+from muhurat.app.day import blocking_jobs, run_history
 from muhurat.app.desk import calendar_of, kite_rest, open_desk, start, stop_event
 from muhurat.clock import NS_PER_S, Clock, ist, ist_ns
 from muhurat.config import Desk
 from muhurat.errors import UsageError
 from muhurat.heartbeat import Heartbeat
+from muhurat.jobs.process import State
 from muhurat.model.money import to_paise
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _LEAVE_BEFORE_CLOSE_NS: Final = 600 * NS_PER_S
 _ENTER_BEFORE_LEAVING_NS: Final = 1200 * NS_PER_S
 _UNIVERSE_WITHIN_S: Final = 45.0
 _LOOK_EVERY_S: Final = 0.2
+_BAN_JOB: Final = "download_banned_instruments"
 _LACKING_EVERY_S: Final = 0.5
 
 
@@ -158,7 +161,23 @@ def _session_facts(desk: Desk, clock: Clock, settings: Sequence[str]) -> Session
         feed=feed,
         parameters=_within(session, parameters),
         limits=limits,
+        banned=_banned(desk, clock, day),
     )
+
+
+def _banned(desk: Desk, clock: Clock, day: date) -> tuple[str, ...] | None:
+    """The stocks in which nothing may be opened today; None unless a job of this day has loaded the exchange's list."""
+    from muhurat.app.parts import reference_store
+
+    if desk.jobs is None:
+        return None
+    with closing(run_history(desk, clock)) as history:
+        rows = history.rows(day)
+    if not any(row.process.job == _BAN_JOB and row.state is State.SUCCESSFUL for row in rows):
+        return None
+    with closing(reference_store(desk, clock)) as store:
+        listed = store.read("BannedInstruments", where={"IsBanned": True}, order_by=("Symbol",))
+    return tuple(dict.fromkeys(str(row["Symbol"]) for row in listed))
 
 
 def _within(session: Session, parameters: Parameters) -> Parameters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -17,7 +17,8 @@ PUT: OptionSide = "PE"
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """An option of the day's dump, as far as trading needs it; `modelled` when its prices are no market's."""
+    """An option of the day's dump, as far as trading needs it; `modelled` when its prices are no market's, `on_stock`
+    unless the dump has an index of the underlying's name or symbol."""
 
     symbol: str
     token: int
@@ -28,6 +29,7 @@ class Contract:
     lot_size: int
     underlying: str = "SENSEX"
     modelled: bool = False
+    on_stock: bool = False
 
     @property
     def display_symbol(self) -> str:
@@ -37,12 +39,27 @@ class Contract:
 
 def current_week(instruments: Iterable[Instrument], day: date, name: str = "SENSEX") -> tuple[Contract, ...]:
     """The options on `name` that expire next, on `day` at the earliest; none when the dump has none."""
-    options = [each for each in instruments if each.name == name and each.type.is_option and each.strike]
+    named = [each for each in instruments if name in (each.name, each.symbol)]
+    options = [each for each in named if each.type.is_option and each.strike]
+    on_stock = all(each.type is not InstrumentType.INDEX for each in named)
     expiries = {each.expiry for each in options if each.expiry and each.expiry >= day}
     if not expiries:
         return ()
     nearest = min(expiries)
-    return tuple(contract_of(each, nearest) for each in options if each.expiry == nearest)
+    return tuple(contract_of(each, nearest, on_stock=on_stock) for each in options if each.expiry == nearest)
+
+
+def barred(contracts: Iterable[Contract], banned: Collection[str] | None) -> dict[str, str]:
+    """Why no position may be opened in a contract today, by symbol (SEBI's market-wide position limit, MISSION B9).
+
+    `banned` are the stocks of the exchange's list of the day, None without such a list: then no stock's contract may be
+    entered. Indices cannot be banned.
+    """
+    if banned is None:
+        return {each.symbol: "no ban list of the day" for each in contracts if each.on_stock}
+    return {
+        each.symbol: f"{each.underlying} is banned" for each in contracts if each.on_stock and each.underlying in banned
+    }
 
 
 def by_strike(contracts: Iterable[Contract]) -> dict[tuple[Decimal, str], Contract]:
@@ -66,7 +83,7 @@ def watched(
     return tuple(each.symbol for each in sorted(wanted, key=lambda each: (each.strike, each.side)))
 
 
-def contract_of(instrument: Instrument, expiry: date) -> Contract:
+def contract_of(instrument: Instrument, expiry: date, *, on_stock: bool = False) -> Contract:
     """An option row of the dump as a contract."""
     return Contract(
         symbol=instrument.symbol,
@@ -77,4 +94,5 @@ def contract_of(instrument: Instrument, expiry: date) -> Contract:
         expiry=expiry,
         lot_size=instrument.lot_size,
         underlying=instrument.name,
+        on_stock=on_stock,
     )

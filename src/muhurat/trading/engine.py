@@ -21,6 +21,7 @@ from muhurat.model.tick import TickBatch
 from muhurat.trading import decisions, kernel, risk
 from muhurat.trading.account import Account, Book, Intent
 from muhurat.trading.bars import NEVER_NS
+from muhurat.trading.contracts import barred
 from muhurat.trading.decisions import Line
 from muhurat.trading.market import MarketView
 from muhurat.trading.orders import Broker, Quote, order_id
@@ -39,7 +40,7 @@ class Engine:
         self.market = MarketView(facts)
         self.account = Account(facts.day, book)
         self.state = kernel.State()
-        self.risk = RiskState(facts.balance_paise)
+        self.risk = RiskState(facts.balance_paise, barred=barred(facts.contracts, facts.banned))
         self.last_bar: Bar | None = None
         self.ended = False
         self._broker = broker

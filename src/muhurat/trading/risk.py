@@ -33,6 +33,7 @@ class RiskState:
 
     `open_quantity` and `broker_quantity` are our own and the broker's net position by symbol; `exiting` the quantity of
     working exits, `entering` the number of working entries; `seen` the ids of every intent that obtained a ticket.
+    `barred` says by symbol why nothing may be entered in it today.
     """
 
     balance_paise: int
@@ -46,6 +47,7 @@ class RiskState:
     broker_quantity: Mapping[str, int] = field(default_factory=dict)
     exiting: Mapping[str, int] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()
+    barred: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def _check_entry(intent: Order, state: RiskState, limits: Limits) -> Refused | N
         ("halted", state.trading is not TradingState.HALTED, state.why, "ACTIVE"),
         ("daily_loss", loss < most_loss, plain_rupees(loss), float(limits.max_daily_loss)),
         ("reducing", state.trading is not TradingState.REDUCING, state.why, "ACTIVE"),
+        ("banned", intent.symbol not in state.barred, state.barred.get(intent.symbol, ""), "not banned"),
         ("open_position", open_positions == 0, open_positions, 0),
         ("max_trades", state.trades < limits.max_trades_per_day, state.trades, limits.max_trades_per_day),
         ("size", intent.quantity > 0, intent.quantity, "> 0"),

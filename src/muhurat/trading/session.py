@@ -24,7 +24,8 @@ class SessionFacts:
 
     `windows` are the stretches of trading; `contracts` the options of the current week; `history` the previous
     session's bars of the index and of the options, in order of time. `balance_paise` is fixed for the day. `mode` is a
-    label for the ledger and the report: nothing decides by it. `broker` names one of `simulated.BROKERS`.
+    label for the ledger and the report: nothing decides by it. `broker` names one of `simulated.BROKERS`. `banned` are
+    the stocks of the day's F&O ban list, None when there is no such list.
     """
 
     day: date
@@ -39,6 +40,7 @@ class SessionFacts:
     feed: str = ""
     parameters: Parameters = field(default_factory=Parameters)
     limits: Limits = field(default_factory=Limits)
+    banned: tuple[str, ...] | None = None
 
     @property
     def square_off_ns(self) -> int:

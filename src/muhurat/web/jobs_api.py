@@ -22,9 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from muhurat.clock import Clock, ist
 from muhurat.errors import CalendarError, MuhuratError, UsageError
-from muhurat.jobs.operator import Operator, blocking
+from muhurat.jobs.operator import blocking
 from muhurat.jobs.process import Attempt, Row
-from muhurat.web.jobs_desk import JobsDesk, row_facts
+from muhurat.web.jobs_desk import DEEDS, Deed, JobsDesk, row_facts
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ def install(application: FastAPI, jobs: JobsDesk, clock: Clock) -> None:
     _add_logs(api, jobs, today)
     changes = APIRouter(dependencies=[Depends(may_change)])
     _add_runs(changes, jobs, today)
-    for verb, deed in _DEEDS.items():
+    for verb, deed in DEEDS.items():
         _add_deed(changes, verb, deed, jobs, today)
     api.include_router(changes)
     application.include_router(api)
@@ -183,18 +183,6 @@ def _add_runs(api: APIRouter, jobs: JobsDesk, today: Callable[[], date]) -> None
         else:
             names = _told(lambda: operator.rerun(wanted, list(wish.names), wish.why))
         return {"asked": names, "runner": jobs.runner(wanted)}
-
-
-Deed = Callable[[Operator, date, str, str], object]
-
-_DEEDS: Final[dict[str, Deed]] = {
-    "run": lambda operator, day, name, why: operator.run(day, [name], why),
-    "rerun": lambda operator, day, name, why: operator.rerun(day, [name], why),
-    "hold": lambda operator, day, name, why: operator.hold(day, name, why),
-    "release": lambda operator, day, name, why: operator.release(day, name, why),
-    "skip": lambda operator, day, name, why: operator.skip(day, name, why),
-    "override": lambda operator, day, name, why: operator.override(day, name, why),
-}
 
 
 def _add_deed(api: APIRouter, verb: str, deed: Deed, jobs: JobsDesk, today: Callable[[], date]) -> None:

@@ -15,7 +15,21 @@ from muhurat.jobs.process import Attempt, Row, State
 from muhurat.jobs.runs import RunHistory
 
 _TAIL_BYTES: Final = 20_000
+_LINE_BYTES: Final = 2_000
 _READ_AGAIN: Final = "correct it, it is read again by itself; what it said before stays in force"
+
+
+Deed = Callable[[Operator, date, str, str], object]
+"""What a person does to a job of a date, by its name, and why."""
+
+DEEDS: Final[Mapping[str, Deed]] = {
+    "run": lambda operator, day, name, why: operator.run(day, [name], why),
+    "rerun": lambda operator, day, name, why: operator.rerun(day, [name], why),
+    "hold": Operator.hold,
+    "release": Operator.release,
+    "skip": Operator.skip,
+    "override": Operator.override,
+}
 
 
 class Trouble(NamedTuple):
@@ -106,3 +120,8 @@ def tally(rows: Sequence[Row]) -> dict[State, int]:
     for row in rows:
         found[row.state] = found.get(row.state, 0) + 1
     return found
+
+
+def last_line(attempt: Attempt) -> str:
+    """What an attempt said last."""
+    return log_tail(attempt, _LINE_BYTES).rstrip().rpartition("\n")[2]

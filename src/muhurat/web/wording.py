@@ -50,6 +50,7 @@ _REASONS: Final = {
     "max_trades": "trades of the day used up",
     "daily_loss": "daily loss limit reached",
     "open_position": "a position is open",
+    "banned": "the underlying is banned today",
     "size": "no lot fits the risk per trade",
 }
 

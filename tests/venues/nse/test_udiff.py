@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from muhurat.venues.nse.base import Bhavcopy
 from muhurat.venues.nse.udiff import HEADER, Bounds, read_bhavcopy
 from muhurat.venues.refusals import Malformed
 from tests.venues.nse import made
@@ -16,8 +19,10 @@ DAY = date(2026, 9, 22)
 FEW = Bounds(4, frozenset({"STF", "STO", "IDF", "IDO"}))
 
 
-def read(data: bytes, bounds: Bounds = FEW):  # type: ignore[no-untyped-def]
-    return read_bhavcopy(data, source="NSE", segment="FO", day=DAY, origin="http://nse/fo.csv", bounds=bounds)
+def read(data: bytes, bounds: Bounds = FEW) -> Bhavcopy:
+    """The day with all its columns as lists."""
+    found = read_bhavcopy(data, source="NSE", segment="FO", day=DAY, origin="http://nse/fo.csv", bounds=bounds)
+    return replace(found, columns={name: np.asarray(values).tolist() for name, values in found.columns.items()})
 
 
 def rows(*changed: dict[str, str], more: int = 4) -> bytes:

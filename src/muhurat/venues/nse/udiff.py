@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
@@ -90,7 +90,8 @@ BOUNDS: Final = {
 def read_bhavcopy(
     data: bytes, *, source: str, segment: str, day: date, origin: str, bounds: Bounds | None = None
 ) -> Bhavcopy:
-    """The day's rows, sorted by instrument; `origin` names the file in errors.
+    """The day's rows, sorted by instrument; `origin` names the file in errors. Columns of numbers without empties are
+    numpy arrays, the others lists.
 
     `bounds` are those of `BOUNDS` where not given. Raises `Malformed` for anything that the format rules out: other
     columns, another day, segment or exchange, too few rows, values that are no numbers, an instrument twice, prices
@@ -208,14 +209,19 @@ def _numbers(table: pa.Table, name: str) -> NDArray[Any]:
     return column
 
 
-def _values(column: pa.ChunkedArray, order: NDArray[np.intp]) -> NDArray[Any]:
-    """A column as an array, of objects where there are empties or words. A word that comes again is one object."""
+def _values(column: pa.ChunkedArray, order: NDArray[np.intp]) -> Sequence[Any]:
+    """A column in that order: numbers as an array, words and what has empties as Python's own values. A word that comes
+    again is one object, which is quicker to make and to store."""
     array = column.combine_chunks()
-    if pa.types.is_dictionary(array.type):
+    found: Any
+    if array.null_count == len(array):
+        found = [None] * len(array)
+    elif pa.types.is_dictionary(array.type):
         words = np.array([*array.dictionary.to_pylist(), None], dtype=object)
-        values = words[pc.fill_null(array.indices, len(words) - 1).to_numpy()]
+        places = pc.fill_null(array.indices, len(words) - 1).to_numpy()
+        found = words[places[order]].tolist() if array.null_count or len(words) > 2 else [words[0]] * len(array)
     elif array.null_count or pa.types.is_string(array.type):
-        values = np.array(array.to_pylist(), dtype=object)
+        found = np.array(array.to_pylist(), dtype=object)[order].tolist()
     else:
-        values = array.to_numpy()
-    return values[order]
+        found = array.to_numpy()[order]
+    return cast("Sequence[Any]", found)

@@ -2,64 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 from nicegui import ui
 
 from muhurat.errors import MuhuratError
+from muhurat.jobs.base import PHASES, Phase
 from muhurat.jobs.operator import Operator
-from muhurat.jobs.process import Row
-from muhurat.web.dashboard.job_cards import CARDS_CSS, card, details
-from muhurat.web.dashboard.parts import Part
+from muhurat.jobs.process import Row, State
+from muhurat.web.dashboard import header
+from muhurat.web.dashboard.job_cards import CARDS_CSS, card, deeds, details, matches
+from muhurat.web.dashboard.parts import Part, Watch
 from muhurat.web.dashboard.theme import CSS
-from muhurat.web.jobs_desk import JobsDesk, log_tail
+from muhurat.web.jobs_desk import DEEDS, JobsDesk, last_line, log_tail
 from muhurat.web.palette import JOB_COLOURS
-from muhurat.web.snapshot import Snapshot
+from muhurat.web.snapshot import Place, Snapshot
+from muhurat.web.wording import number_of
 
 _REFRESH_S: Final = 1.0
 _LOG_BYTES: Final = 6_000
 _WHO: Final = "page"
-
-Deed = Callable[[Operator, str], object]
+_READ_ONLY: Final = "To be looked at only: changes are taken from the desk's own machine."
 
 
 class JobsPage:
-    """One browser's page. Every change asks for a reason, and is kept with it."""
+    """One browser's page. Every change asks for a reason, and is kept with it and with who asked.
 
-    def __init__(self, jobs: JobsDesk, look: Callable[[], Snapshot], header: Callable[[Snapshot], str]) -> None:
+    Without `may_change` there is nothing on it that changes anything.
+    """
+
+    def __init__(self, jobs: JobsDesk, look: Callable[[], Snapshot], place: Place, *, may_change: bool) -> None:
+        self.may_change = may_change
         self._jobs = jobs
-        self._look = look
-        self._head = Part(header)
-        self._problem = Part(lambda shot: _notice(jobs.problem()))
+        self._watch = Watch(look, self._show, header.broken)
+        self._head = Part(lambda shot: header.header(place, shot))
         self._cards: dict[str, _Card] = {}
         self._wanted = ""
+        self._who = ""
         self._area: ui.element
+        self._none: ui.html
 
     def build(self) -> None:
         ui.add_css(CSS + CARDS_CSS)
         ui.dark_mode(None)
         with ui.element("header").classes("head"):
             self._head.place()
-            self._problem.place()
+            self._watch.place()
         with ui.element("div").classes("tools"):
-            search = ui.input(placeholder="search jobs").props("dense outlined clearable").style("min-width:220px")
+            search = ui.input(placeholder="search: title, state, BOD").props(
+                'dense outlined clearable aria-label="search"'
+            )
             search.on_value_change(lambda event: self._search(event.value or ""))
-            for phase in ("BOD", "EOD"):
-                run = ui.button(f"▷ {phase}", on_click=lambda _, phase=phase: self._run(phase))
-                run.props("outline no-caps dense").classes("deed")
-            again = ui.button("rerun what failed", on_click=self._rerun_failed)
-            again.props("flat no-caps dense").classes("deed")
+            if self.may_change:
+                for phase in PHASES:
+                    _button(f"▷ {phase}", lambda phase=phase: self._run(phase), "outline").classes(phase.lower())
+                _button("rerun what failed", self._rerun_failed)
+            else:
+                ui.html(_READ_ONLY, sanitize=False).classes("told")
         self._area = ui.element("div").classes("cards")
-        self.refresh()
-        ui.timer(_REFRESH_S, self.refresh, immediate=False)
+        self._none = ui.html("", sanitize=False).style("padding:0 16px")
+        self._watch.refresh()
+        ui.timer(_REFRESH_S, self._watch.refresh, immediate=False)
 
-    def refresh(self) -> None:
-        """Look at the desk and send what differs."""
-        shot = self._look()
+    def settings(self, row: Row) -> None:
+        """A dialog with all that is known of a job, and what can be done to it."""
+        with ui.dialog() as dialog, ui.element("div").classes("ask"):
+            events = self._jobs.history.events(row.business_date)
+            ui.html(f"<h3>{escape(row.process.title)}</h3>{details(row, events)}", sanitize=False)
+            with ui.element("div").classes("deeds"):
+                for verb, told in deeds(row).items() if self.may_change else ():
+                    _button(verb, lambda verb=verb, told=told: self.ask_of(row, verb, told, dialog), "outline")
+                _button("close", dialog.close)
+        dialog.on("hide", dialog.delete)
+        dialog.open()
+
+    def ask_of(self, row: Row, verb: str, told: str, before: ui.dialog | None = None) -> None:
+        """Ask before something is done to one job; `before` is the dialog that led here."""
+        if before is not None:
+            before.close()
+        deed, day, name = DEEDS[verb], row.business_date, row.process.name
+        self._ask(
+            f"{verb.capitalize()} {row.process.title}", told, lambda operator, why: deed(operator, day, name, why)
+        )
+
+    def _ask(self, title: str, told: str, deed: Callable[[Operator, str], object]) -> None:
+        """A dialog that says what will happen and wants a reason; then the deed is done."""
+        with ui.dialog() as dialog, ui.element("div").classes("ask"):
+            ui.html(f"<h3>{escape(title)}</h3><p>{escape(told)}</p>", sanitize=False)
+            why = ui.input("why").props("dense outlined autofocus").classes("w-full")
+            who = (
+                ui.input("your name", value=self._who).props("dense outlined").classes("w-full").style("margin-top:8px")
+            )
+            wrong = ui.html("", sanitize=False).classes("bad")
+
+            def do() -> None:
+                self._who = str(who.value or "").strip()[:80]
+                try:
+                    deed(
+                        self._jobs.operator(f"{self._who} ({_WHO})" if self._who else _WHO), str(why.value or "")[:1000]
+                    )
+                except MuhuratError as error:
+                    wrong.set_content(f"{escape(str(error))}. {escape(error.hint)}")
+                    return
+                dialog.close()
+                self._watch.refresh()
+
+            why.on("keydown.enter", do)
+            with ui.element("div").classes("deeds"):
+                _button(title, do, "outline")
+                _button("leave it", dialog.close)
+        dialog.on("hide", dialog.delete)
+        dialog.open()
+
+    def _show(self, shot: Snapshot) -> None:
         self._head.show(shot)
-        self._problem.show(shot)
         words = self._jobs.working()
         names = [row.process.name for row in shot.jobs]
         if names != list(self._cards):
@@ -70,47 +128,40 @@ class JobsPage:
             self._cards[row.process.name].show(row, shot.now_ns, words.get(row.process.name))
         self._search(self._wanted)
 
-    def ask(self, title: str, deed: Deed, *, told: str = "") -> None:
-        """A dialog that says what will happen and wants a reason; then the deed is done."""
-        with ui.dialog() as dialog, ui.element("div").classes("ask"):
-            ui.html(f"<b>{escape(title)}</b><div class='quiet'>{escape(told)}</div>", sanitize=False)
-            why = ui.input("why").props("dense autofocus").classes("w-full")
-
-            def do() -> None:
-                try:
-                    deed(self._jobs.operator(_WHO), str(why.value or ""))
-                except MuhuratError as error:
-                    ui.notify(f"{error} · {error.hint}" if error.hint else str(error), type="negative")
-                    return
-                dialog.close()
-                self.refresh()
-
-            with ui.row():
-                ui.button(title, on_click=do).props("no-caps dense outline")
-                ui.button("leave it", on_click=dialog.close).props("no-caps dense flat")
-        dialog.open()
-
-    def today(self) -> Snapshot:
-        return self._look()
-
     def _search(self, wanted: str) -> None:
-        self._wanted = wanted.lower()
-        for name, each in self._cards.items():
-            each.element.set_visibility(self._wanted in f"{name} {each.title}".lower())
+        self._wanted = wanted
+        found = 0
+        for each in self._cards.values():
+            each.element.set_visibility(matches(each.row, wanted))
+            found += each.element.visible
+        told = "No jobs today." if not self._cards else "" if found else f"No job is found by “{escape(wanted)}”."
+        if told != self._none.content:
+            self._none.set_content(f'<div class="empty">{told}</div>' if told else "")
 
-    def _run(self, phase: str) -> None:
-        names = [name for name, each in self._cards.items() if each.row.process.phase == phase and each.included.value]
-        runner = self._jobs.runner(self._look().day)
-        told = f"{len(names)} of {phase}'s jobs; those that are done stay done." + (
-            "" if runner else " Nobody runs jobs at present: they begin with `muhurat up`."
-        )
-        self.ask(f"Run {phase}", lambda operator, why: operator.run(self._look().day, names, why), told=told)
+    def _run(self, phase: Phase) -> None:
+        cards = [each for each in self._cards.values() if each.row.process.phase == phase]
+        if not cards:
+            return
+        day = cards[0].row.business_date
+        chosen = [each.row for each in cards if each.included is not None and each.included.value]
+        skipped = [row.process.name for row in chosen if row.state is State.SKIPPED]
+        names = [row.process.name for row in chosen if row.state is not State.SKIPPED]
+        told = _what_runs(phase, [each.row for each in cards], chosen)
+        if not self._jobs.runner(day):
+            told += " Nobody runs jobs at present: they begin with `muhurat up`."
+
+        def deed(operator: Operator, why: str) -> None:
+            operator.run(day, names, why)
+            operator.rerun(day, skipped, why)
+
+        self._ask(f"Run {phase}", told, deed)
 
     def _rerun_failed(self) -> None:
-        told = "What failed or was lost, and what depends on it, runs again."
-        self.ask(
-            "Rerun what failed", lambda operator, why: operator.rerun_from_failed(self._look().day, why), told=told
-        )
+        days = {each.row.business_date for each in self._cards.values()}
+        bad = [each.title for each in self._cards.values() if each.row.state in (State.FAILED, State.LOST)]
+        told = f"What failed or was lost runs again, then what depends on it: {', '.join(bad) or 'nothing did'}."
+        for day in days:
+            self._ask("Rerun what failed", told, lambda operator, why: operator.rerun_from_failed(day, why))
 
 
 class _Card:
@@ -119,71 +170,85 @@ class _Card:
     def __init__(self, row: Row, page: JobsPage) -> None:
         self.row = row
         self.title = row.process.title
+        self.included: ui.checkbox | None = None
         self._page = page
-        self._colour = ""
-        self._told = ""
+        self._again: ui.button | None = None
+        self._sent: dict[str, str] = {}
         with ui.element("div").classes("card") as self.element:
             self._face = ui.html("", sanitize=False).style("width:100%")
             with ui.element("div").classes("deeds"):
-                self.included = ui.checkbox(value=row.process.is_active).props("dense size=sm")
-                self.included.tooltip("goes along when its half of the day is run")
-                for word, act in (("rerun", self._rerun), ("settings", self._settings)):
-                    ui.button(word, on_click=act).props("flat no-caps dense").classes("deed")
-            self._drawer = ui.expansion("log").props("dense").classes("w-full")
-            with self._drawer:
-                self._log = ui.html("", sanitize=False).style("width:100%")
+                if page.may_change:
+                    self.included = ui.checkbox(value=row.state is not State.SKIPPED).props("dense size=xs")
+                    self.included.tooltip(f"goes along when {row.process.phase} is run")
+                    self._again = _button("run", self._rerun)
+                _button("settings", lambda: page.settings(self.row))
+                _button("log", self._turn_log)
+            self._log = ui.html("", sanitize=False).style("width:100%")
+            self._log.set_visibility(False)
 
-    def show(self, row: Row, now_ns: int, word: object) -> None:
+    def show(self, row: Row, now_ns: int, word: Mapping[str, Any] | None) -> None:
+        if row.state is State.SKIPPED and self.row.state is not State.SKIPPED and self.included is not None:
+            self.included.value = False
         self.row = row
-        told = card(row, now_ns, word if isinstance(word, dict) else None)
-        if told != self._told:
-            self._told = told
+        last = row.attempts[-1] if row.attempts else None
+        line = last_line(last) if last is not None and row.state is State.RUNNING else ""
+        if self._is_new("face", told := card(row, now_ns, word, line)):
             self._face.set_content(told)
-        colour = JOB_COLOURS[row.state]
-        if colour != self._colour:
-            self._colour = colour
+        if self._is_new("colour", colour := JOB_COLOURS[row.state]):
             self.element.style(f"--card:{colour}")
-        if self._drawer.value:
-            text = log_tail(row.attempts[-1], _LOG_BYTES) if row.attempts else ""
-            self._log.set_content(f'<pre class="log">{escape(text) or "nothing yet"}</pre>')
+        if self._again is not None:
+            self._again.set_text("rerun" if row.attempts else "run")
+            self._again.set_visibility(row.state is not State.RUNNING)
+        if self._log.visible:
+            text = log_tail(last, _LOG_BYTES) if last is not None else "It has not run today."
+            if self._is_new("log", told := f'<div class="log"><pre>{escape(text) or "nothing yet"}</pre></div>'):
+                self._log.set_content(told)
+        self._now_ns, self._word = now_ns, word
+
+    def _is_new(self, what: str, told: str) -> bool:
+        """Whether it differs from what was sent last."""
+        before = self._sent.get(what)
+        self._sent[what] = told
+        return before != told
+
+    def _turn_log(self) -> None:
+        self._log.set_visibility(not self._log.visible)
+        self.show(self.row, self._now_ns, self._word)
 
     def _rerun(self) -> None:
-        name, day = self.row.process.name, self.row.business_date
-        done = bool(self.row.attempts)
-        title = f"{'Rerun' if done else 'Run'} {self.title}"
-
-        def deed(operator: Operator, why: str) -> None:
-            (operator.rerun if done else operator.run)(day, [name], why)
-
-        self._page.ask(title, deed)
-
-    def _settings(self) -> None:
-        name, day = self.row.process.name, self.row.business_date
-        deeds: dict[str, tuple[str, Deed]] = {
-            "hold": ("It does not start until it is released.", lambda op, why: op.hold(day, name, why)),
-            "release": ("It may start.", lambda op, why: op.release(day, name, why)),
-            "skip": ("It is left out today, and what depends on it goes on.", lambda op, why: op.skip(day, name, why)),
-            "override": (
-                "What it blocks is free, and so is the trader, as if it had been done.",
-                lambda op, why: op.override(day, name, why),
-            ),
-        }
-        with ui.dialog() as dialog, ui.element("div").classes("ask"):
-            ui.html(f"<b>{escape(self.title)}</b>{details(self.row)}", sanitize=False)
-            with ui.row():
-                for word, (told, deed) in deeds.items():
-                    ask = self._asker(dialog, f"{word.capitalize()} {self.title}", told, deed)
-                    ui.button(word, on_click=ask).props("no-caps dense flat")
-                ui.button("close", on_click=dialog.close).props("no-caps dense flat")
-        dialog.open()
-
-    def _asker(self, dialog: ui.dialog, title: str, told: str, deed: Deed) -> Callable[[], None]:
-        def ask() -> None:
-            dialog.close()
-            self._page.ask(title, deed, told=told)
-
-        return ask
+        if self.row.attempts or self.row.state is State.SKIPPED:
+            self._page.ask_of(
+                self.row,
+                "rerun",
+                "It runs once more, now; earlier attempts are kept. What depends on it stays as it is.",
+            )
+        else:
+            self._page.ask_of(
+                self.row, "run", "It may start now, before its time, as soon as what it waits for is done."
+            )
 
 
-def _notice(problem: str) -> str:
-    return f'<div class="notice down"><b>{escape(problem)}</b></div>' if problem else ""
+def _button(text: str, act: Callable[[], object], look: str = "flat") -> ui.button:
+    return ui.button(text, on_click=lambda: act()).props(f"{look} no-caps dense").classes("deed")
+
+
+def _what_runs(phase: Phase, all_: list[Row], chosen: list[Row]) -> str:
+    """What running a half of the day will do now."""
+    done = [row for row in chosen if row.state is State.SUCCESSFUL]
+    bad = [row for row in chosen if row.state in (State.FAILED, State.LOST)]
+    skipped = [row for row in chosen if row.state is State.SKIPPED]
+    waiting = len(chosen) - len(done) - len(bad)
+    told = [f"{number_of(waiting, 'job')} of {phase} may start now, each when what it waits for is done."]
+    if done:
+        told.append(f"{len(done)} done already stay so.")
+    if bad:
+        told.append(f"Failed before, and waiting for a rerun: {_titles(bad)}.")
+    if skipped:
+        told.append(f"Skipped today, but ticked, and so run all the same: {_titles(skipped)}.")
+    if left := [row for row in all_ if row not in chosen and row.state is not State.SKIPPED]:
+        told.append(f"Not ticked, and so at their own time: {_titles(left)}.")
+    return " ".join(told)
+
+
+def _titles(rows: list[Row]) -> str:
+    return ", ".join(row.process.title for row in rows)
