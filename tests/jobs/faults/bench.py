@@ -11,12 +11,14 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -26,8 +28,10 @@ import yaml
 
 from muhurat.cli import main
 from muhurat.clock import ENVIRONMENT_VARIABLE, SystemClock
+from muhurat.errors import StoreError
 from muhurat.stores.registry import open_cache, open_reference_store
 from tests.jobs.faults.gateway import Gateway
+from tests.servers.processes import free_port
 
 VENUES = ("nse", "niftyindices", "bse", "connect2nse", "ftp", "kite")
 EVENING = "2026-11-20T19:00"
@@ -115,6 +119,7 @@ class Bench:
     talks: frozenset[str] = frozenset()
     """Keys of the cache in which the job says how it failed."""
     reference: str = REFERENCE
+    silent_port: int = field(default_factory=free_port)
     _sums: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -127,6 +132,7 @@ class Bench:
         }
         self.write("desk.yaml", desk | dict(self.further))
         self.write("here.yaml", {"venues": {"kite": {"root": self.gateway.url}}})
+        self.write("cell.yaml", {})
         self.write("hasty.yaml", {"venues": {"nse": {"timeout": 1}, "bse": {"timeout": 1}}})
         self._keep_session()
 
@@ -168,16 +174,14 @@ class Bench:
         return State(self.tables(), self._cached(), self._files())
 
     def tables(self) -> Mapping[str, str]:
-        """The reference store's checksum; the same file's is computed once."""
-        path = self.folder / "reference" / "reference.db"
-        log = path.with_name(path.name + "-wal")
-        known = self.reference == REFERENCE and path.exists() and not (log.exists() and log.stat().st_size)
-        key = _digest(path) if known else ""
-        if key not in self._sums or not key:
-            if self.reference == REFERENCE and not path.exists():
-                return {}
-            with closing(open_reference_store(self.reference, base=self.folder)) as store:
-                self._sums[key] = store.checksum()
+        """The reference store's checksum; that of the same files is computed once."""
+        if self.reference != REFERENCE:
+            return self._checksum(self.reference, self.folder)
+        files = tuple(sorted((self.folder / "reference").glob("reference.db*")))
+        key = " ".join(f"{path.name}={_digest(path)}" for path in files if not path.name.endswith("-shm"))
+        if key not in self._sums:
+            with _aside(files) as folder:
+                self._sums[key] = self._checksum(f"sqlite:///{folder}/reference.db", folder) if files else {}
         return self._sums[key]
 
     def unfinished(self) -> list[str]:
@@ -185,7 +189,12 @@ class Bench:
         return [str(path) for path in self.folder.rglob("*") if path.name.endswith(_UNFINISHED)]
 
     def _command(self, arguments: Sequence[str], *, hasty: bool = False) -> list[str]:
-        overlays = [self.venues.overlay, self.folder / "here.yaml", *([self.folder / "hasty.yaml"] * hasty)]
+        overlays = [
+            self.venues.overlay,
+            self.folder / "here.yaml",
+            self.folder / "cell.yaml",
+            *([self.folder / "hasty.yaml"] * hasty),
+        ]
         shown = [word for overlay in overlays for word in ("--overlay", str(overlay))]
         return ["job", "run", *arguments, "--desk", str(self.folder / "desk.yaml"), *shown]
 
@@ -196,12 +205,25 @@ class Bench:
         desk = app.open_desk(self.folder / "desk.yaml", [self.venues.overlay])
         save_token(desk, self.venues.session("kite"))
 
+    @staticmethod
+    def _checksum(url: str, base: Path) -> Mapping[str, str]:
+        """By table; what cannot be read as a store has none."""
+        try:
+            with closing(open_reference_store(url, base=base)) as store:
+                return store.checksum()
+        except StoreError as error:
+            return {"unreadable": str(error).rpartition(":")[2]}
+
     def _cached(self) -> Mapping[str, Any]:
-        if not (self.folder / "cache" / "cache.db").exists():
-            return {}
-        with closing(open_cache(CACHE, base=self.folder, clock=SystemClock())) as cache:
-            keys = {key: cache.get(key) for key in cache.keys() if key not in self.talks}
-            return keys | {name: list(cache.series(name)) for name in cache.series_names()}
+        """Every entry of the cache, read from a copy, as the disk may be full."""
+        files = sorted((self.folder / "cache").glob("cache.db*"))
+        with _aside(files) as folder:
+            try:
+                with closing(open_cache(f"sqlite:///{folder}/cache.db", base=folder, clock=SystemClock())) as cache:
+                    keys = {key: cache.get(key) for key in cache.keys() if key not in self.talks}
+                    return keys | {name: list(cache.series(name)) for name in cache.series_names()}
+            except StoreError:
+                return {path.name: _digest(path) for path in files}
 
     def _files(self) -> Mapping[str, str]:
         return {
@@ -214,6 +236,15 @@ class Bench:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _aside(files: Sequence[Path]) -> Iterator[Path]:
+    """A folder of its own with copies of these files."""
+    with TemporaryDirectory(prefix="muhurat-state-") as folder:
+        for path in files:
+            shutil.copyfile(path, Path(folder) / path.name)
+        yield Path(folder)
 
 
 @contextmanager

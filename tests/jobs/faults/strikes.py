@@ -154,22 +154,26 @@ def growing(path: str) -> Strike:
 
 
 @contextmanager
-def silent_server(port: int) -> Iterator[None]:
+def silent_server(bench: Bench) -> Iterator[None]:
     """A server that takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", port)):
+    with socket.create_server(("127.0.0.1", bench.silent_port)):
         yield
 
 
-def all_of(*strikes: Strike) -> Strike:
-    """Several at once."""
-    from contextlib import ExitStack
+def pipe(path: str) -> Strike:
+    """A named pipe in place of a file, whose reader waits for ever."""
 
     @contextmanager
     def strike(bench: Bench) -> Iterator[None]:
-        with ExitStack() as stack:
-            for each in strikes:
-                stack.enter_context(each(bench))
+        file = bench.folder / path
+        before = file.read_bytes()
+        file.unlink()
+        os.mkfifo(file)
+        try:
             yield
+        finally:
+            file.unlink()
+            file.write_bytes(before)
 
     return strike
 

@@ -38,6 +38,8 @@ class Trial:
     says: str
     arguments: tuple[str, ...] | None = None
     humble: bool = False
+    overlay: Mapping[str, Any] | None = None
+    codes: tuple[int, ...] = (1, 75)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,13 @@ class Row:
     cells: Mapping[str, Trial | str]
     arguments: tuple[str, ...] = ()
     before: tuple[tuple[str, ...], ...] = ()
+    again: tuple[tuple[str, ...], ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
     desk: Mapping[str, Any] = field(default_factory=dict)
     talks: frozenset[str] = frozenset()
 
 
-LOADS: Final = Trial(lambda bench: strikes.nothing(bench), r"went away|Lost connection|\(2013\)")
+LOADS: Final = Trial(strikes.nothing, r"went away|Lost connection|\(2013\)")
 """The database server dies while the job's transaction holds rows."""
 
 _NO_TABLE: Final = "it writes no table of a database"
@@ -121,6 +125,31 @@ _MEMBER = ("--member_code", "90999", "--login_id", "SIMDESK01", "--encrypted_pas
 _FTP_FILE = "/faoftp/faocommon/contract.gz"
 _REGISTRY = {"jobs": {"registry": "process.json"}}
 
+_COPY = ("--source", "inbox/nsccl.*", "--destination", "archive")
+_BYTES = "it copies bytes as they are and knows no format; whoever reads the copy judges it"
+_SILENT = ("--host", "127.0.0.1", "--port", "{silent}", "--user", "u", "--database", "d", "--mysql_container_name", "")
+_PROCESSES = {
+    "process.json": b"""{"processes": [{"title": "Copy files", "process_type": "BOD", "order": 1, "is_active": false,
+ "application_path": "builtin:copy_files_src_dst", "parameter": {"source": "x", "destination": ["y"]}}],
+ "process_monitor": [{"title": "Tests", "process": "pytest"}]}
+"""
+}
+
+
+def _behind_backup(pattern: str) -> dict[str, Trial | str]:
+    """A job that removes, and wants the day's backup, whole and verified, before it does."""
+    place, none = f"data/backups/{pattern}", "there is no verified backup"
+    return {
+        "missing": Trial(spoilt(place, None), none),
+        "forbidden": Trial(unreadable(place), none, humble=True),
+        "html": Trial(spoilt(place, _a_page), none),
+        "truncated": Trial(spoilt(place, _half), none),
+        "wrong_date": Trial(strikes.nothing, none, ("--date", "2026-11-23")),
+        "empty": Trial(spoilt(place, _nothing), none),
+        "drip": "nothing is fetched",
+    }
+
+
 ROWS: Final[Mapping[str, Row]] = {
     "download_and_process_bhavcopy": Row(
         _http("nse_archives", "/content/fo/", _BHAVCOPY)
@@ -146,7 +175,6 @@ ROWS: Final[Mapping[str, Row]] = {
     "download_bse_contract_master": Row(
         _http("bse", "/downloads1/CO_BSE.zip", "CO_BSE.zip")
         | {"disk_full": Trial(full_disk("downloads", 100), "no room"), "database_gone": _NO_TABLE},
-        arguments=("--date", "2026-11-21"),
     ),
     "copy_bse_fo_files": Row(
         _http("bse", "/download/BhavCopy/Derivative/", "BhavCopy_BSE_FO_0_0_0_20261120")
@@ -222,7 +250,125 @@ ROWS: Final[Mapping[str, Row]] = {
         arguments=("--least-free-gb", "0.01"),
         before=(("upload_instrument_master",), ("day",)),
         desk=_REGISTRY,
+        files=_PROCESSES,
         talks=frozenset({"day:go_no_go"}),
+    ),
+    "copy_files_src_dst": Row(
+        {
+            "missing": Trial(spoilt("inbox/*", None), "no file matches"),
+            "forbidden": Trial(unreadable("inbox/*"), "cannot be read", humble=True),
+            "html": _BYTES,
+            "truncated": _BYTES,
+            "wrong_date": _BYTES,
+            "changed_column": _BYTES,
+            "empty": _BYTES,
+            "hang": Trial(strikes.pipe("inbox/nsccl.20261120.s.spn"), "no file matches"),
+            "drip": Trial(
+                growing("inbox/nsccl.20261120.s.spn"), "is still being written", (*_COPY, "--settle_s", "0.2")
+            ),
+            "disk_full": Trial(full_disk("archive", 100), "no room"),
+            "database_gone": _NO_TABLE,
+        },
+        arguments=(*_COPY, "--settle_s", "0"),
+        files={"inbox/nsccl.20261120.s.spn": bytes(300_000)},
+    ),
+    "db_backup": Row(
+        {
+            "missing": Trial(strikes.nothing, "no", ("--database", "elsewhere")),
+            "forbidden": Trial(unreadable("reference/reference.db"), "reference.db", humble=True),
+            "html": Trial(spoilt("reference/reference.db", _a_page), "reference.db"),
+            "truncated": Trial(spoilt("reference/reference.db", _half), "reference.db"),
+            "wrong_date": "a database carries no date",
+            "changed_column": "it copies whatever tables there are",
+            "empty": "an empty file is an empty SQLite database, and is backed up as one",
+            "hang": Trial(strikes.silent_server, "", _SILENT),
+            "drip": "a database is read by its own programs, which wait for a slow server; the runner's time limit ends them",
+            "disk_full": Trial(full_disk("data"), "no room"),
+            "database_gone": "it loads nothing",
+        },
+        before=(("upload_cash_margin",),),
+    ),
+    "db_clean": Row(
+        _behind_backup("reference_*.db.gz")
+        | {
+            "changed_column": Trial(strikes.nothing, "has no column IsDeleted", ("--tables", "Margins:soft")),
+            "hang": Trial(strikes.silent_server, "", (*_SILENT, "--tables", "Margins")),
+            "disk_full": Trial(full_disk("reference"), "reference.db"),
+            "database_gone": LOADS,
+        },
+        arguments=("--tables", "Margins"),
+        before=(("upload_cash_margin",), ("db_backup",)),
+        again=(("upload_cash_margin",),),
+    ),
+    "cache_backup": Row(
+        {
+            "missing": "a desk without a cache yet has an empty one",
+            "forbidden": Trial(unreadable("cache/cache.db*"), "cache.db", humble=True),
+            "html": Trial(spoilt("cache/cache.db", _a_page), "cache.db"),
+            "truncated": Trial(spoilt("cache/cache.db", _half), "cache.db"),
+            "wrong_date": "entries carry their times, and any may be old",
+            "changed_column": "entries are bytes to it",
+            "empty": "an empty file is an empty cache, and is backed up as one",
+            "hang": Trial(strikes.silent_server, "", overlay={"stores": {"cache": "redis://127.0.0.1:{silent}/0"}}),
+            "drip": "x",
+            "disk_full": Trial(full_disk("data"), "no room"),
+            "database_gone": "it loads nothing",
+        },
+        before=(("download_nse_most_active_scripts",),),
+    ),
+    "cache_delete": Row(
+        _behind_backup("cache_*.jsonl.gz")
+        | {
+            "changed_column": "entries are bytes to it",
+            "hang": Trial(strikes.silent_server, "", overlay={"stores": {"cache": "redis://127.0.0.1:{silent}/0"}}),
+            "disk_full": Trial(full_disk("cache"), "cache.db"),
+            "database_gone": _NO_TABLE,
+        },
+        before=(("download_nse_most_active_scripts",), ("cache_backup",)),
+        again=(("download_nse_most_active_scripts",),),
+    ),
+    "day_report": Row(
+        {
+            "missing": "x",
+            "forbidden": Trial(unreadable("data/reports*"), "reports", humble=True),
+            "html": Trial(spoilt("data/desk.db", _a_page), "desk.db"),
+            "truncated": Trial(spoilt("data/desk.db", _half), "desk.db"),
+            "wrong_date": "x",
+            "changed_column": "x",
+            "empty": "x",
+            "hang": "x",
+            "drip": "x",
+            "disk_full": Trial(full_disk("data"), "no room"),
+            "database_gone": "x",
+        },
+        before=(("day",),),
+        desk=_REGISTRY,
+        files=_PROCESSES,
+    ),
+    "process_monitor": Row(
+        {
+            "missing": Trial(spoilt("process.json", None), "process.json", codes=(1, 2, 75)),
+            "forbidden": Trial(unreadable("process.json"), "process.json", humble=True, codes=(1, 2, 75)),
+            "html": Trial(spoilt("process.json", _a_page), "process.json", codes=(1, 2, 75)),
+            "truncated": Trial(spoilt("process.json", _half), "process.json", codes=(1, 2, 75)),
+            "wrong_date": "x",
+            "changed_column": Trial(
+                spoilt("process.json", lambda b: b.replace(b"title", b"titel")), "process.json", codes=(1, 2, 75)
+            ),
+            "empty": Trial(spoilt("process.json", _nothing), "process.json", codes=(1, 2, 75)),
+            "hang": "x",
+            "drip": "x",
+            "disk_full": Trial(full_disk("cache"), "cache"),
+            "database_gone": "x",
+        },
+        arguments=("--once",),
+        desk=_REGISTRY,
+        files=_PROCESSES,
+    ),
+    "store_adapter_info": Row(
+        {
+            "disk_full": Trial(full_disk("cache"), "cache"),
+        },
     ),
 }
 

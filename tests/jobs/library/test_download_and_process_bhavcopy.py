@@ -57,7 +57,7 @@ def test_the_session_before_is_loaded_in_the_morning(tools: DeskTools) -> None:
 
     store = tools.get(ReferenceStore)
     assert outcome.rows == SHARES + CONTRACTS + 31
-    assert outcome.facts["rows"] == {"CM": SHARES, "FO": CONTRACTS, "INDEX": 31}
+    assert outcome.facts["by_segment"] == {"CM": SHARES, "FO": CONTRACTS, "INDEX": 31}
     assert outcome.note == "2026-09-21: 21 rows of CM, 204 rows of FO, 31 rows of INDEX"
     assert [path.name for path in outcome.files] == [Path(CM).name, Path(FO).name, Path(made.index_path(MONDAY)).name]
     row = store.read("FoBhavcopy", where={"TradDt": MONDAY, "FinInstrmId": 7})[0]
@@ -91,7 +91,7 @@ def test_a_day_is_not_asked_for_before_it_can_be_there(tools: DeskTools, server:
 def test_a_stretch_is_filled_session_by_session(tools: DeskTools, server: FileServer) -> None:
     lay_down(server, date(2026, 9, 18))
 
-    outcome = load(tools, from_="2026-09-18", to="20260921", segments=["CM", "INDEX"])
+    outcome = load(tools, **{"from": "2026-09-18"}, to="20260921", segments=["CM", "INDEX"])
 
     assert outcome.facts["days"] == ["2026-09-18", "2026-09-21"]
     assert outcome.rows == 2 * (SHARES + 31)
@@ -103,9 +103,9 @@ def test_a_stretch_is_filled_session_by_session(tools: DeskTools, server: FileSe
     [
         ({"date": "2026-09-20"}, "no session on 2026-09-20 (weekend)"),
         ({"date": "2026-09-14"}, "no session on 2026-09-14"),
-        ({"date": "2026-09-21", "from_": "2026-09-18"}, "exclude each other"),
+        ({"date": "2026-09-21", "from": "2026-09-18"}, "exclude each other"),
         ({"to": "2026-09-18"}, "--to wants --from"),
-        ({"from_": "2026-09-21", "to": "2026-09-18"}, "comes after"),
+        ({"from": "2026-09-21", "to": "2026-09-18"}, "comes after"),
     ],
 )
 def test_days_that_cannot_be_are_refused_before_anything_is_asked(

@@ -139,10 +139,10 @@ def test_the_morning_s_four_jobs_load_what_is_there(tools: DeskTools, exchange: 
 
     store = tools.get(ReferenceStore)
     bhavcopy = done["download_and_process_bhavcopy"]
-    assert bhavcopy.facts["rows"]["CM"] >= 3_000
-    assert bhavcopy.facts["rows"]["FO"] >= 35_000
+    assert bhavcopy.facts["by_segment"]["CM"] >= 3_000
+    assert bhavcopy.facts["by_segment"]["FO"] >= 35_000
     assert bhavcopy.facts["warnings"] == []
-    assert store.count("FoBhavcopy", where={"TradDt": THURSDAY}) == bhavcopy.facts["rows"]["FO"]
+    assert store.count("FoBhavcopy", where={"TradDt": THURSDAY}) == bhavcopy.facts["by_segment"]["FO"]
     assert store.count("IndexOhlc", where={"IndexDate": THURSDAY}) > 20
     assert done["download_banned_instruments"].facts["trade_date"] == "2026-11-20"
     span = done["nse_span_downloader"]

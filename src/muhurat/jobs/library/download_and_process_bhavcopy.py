@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from muhurat.clock import NS_PER_S, ist, ist_ns
 from muhurat.jobs.base import Job, JobError, NotYet, Options, Outcome, Tools
@@ -35,9 +35,8 @@ INDICES: Final = (
 )
 
 
-class DownloadAndProcessBhavcopyOptions(Options):
+class _WithoutFrom(Options):
     date: Day | None = Field(default=None, description="The day to load instead of the session's.")
-    from_: Day | None = Field(default=None, description="The first of several days to load.")
     to: Day | None = Field(default=None, description="The last of several days; the session's day when left out.")
     segments: tuple[Literal["CM", "FO", "INDEX"], ...] = Field(
         default=("CM", "FO", "INDEX"), min_length=1, description="What to load."
@@ -46,6 +45,18 @@ class DownloadAndProcessBhavcopyOptions(Options):
         default=INDICES, description="The indices to ask niftyindices.com for when the archives have no index file."
     )
     output_dir: Path = Field(default=Path("downloads"), description="Where the downloaded files stay.")
+
+    @property
+    def first(self) -> Day | None:
+        """The option `from`, which Python does not let anyone name so."""
+        day: Day | None = getattr(self, "from")
+        return day
+
+
+_FROM: Final[dict[str, Any]] = {
+    "from": (Day | None, Field(default=None, description="The first of several days to load.")),
+}
+DownloadAndProcessBhavcopyOptions = create_model("DownloadAndProcessBhavcopyOptions", __base__=_WithoutFrom, **_FROM)
 
 
 @dataclass(slots=True)
@@ -65,7 +76,7 @@ class _Day:
             self.files.append(found.path)
 
 
-def run(options: DownloadAndProcessBhavcopyOptions, tools: Tools) -> Outcome:
+def run(options: _WithoutFrom, tools: Tools) -> Outcome:
     days = _days(options, tools)
     store, folder = tools.get(ReferenceStore), tools.path(options.output_dir)
     totals: dict[str, int] = dict.fromkeys(options.segments, 0)
@@ -82,18 +93,18 @@ def run(options: DownloadAndProcessBhavcopyOptions, tools: Tools) -> Outcome:
         warnings += [f"{day} {warning}" for warning in loaded.warnings]
     told = ", ".join(f"{rows:,} rows of {segment}" for segment, rows in totals.items())
     note = f"{_told(days)}: {told}" + (f"; {'; '.join(warnings[:3])}" if warnings else "")
-    facts = {"days": [day.isoformat() for day in days], "rows": totals, "warnings": warnings}
+    facts = {"days": [day.isoformat() for day in days], "by_segment": totals, "warnings": warnings}
     return Outcome(note, rows=sum(totals.values()), files=tuple(files), facts=facts)
 
 
-def _days(options: DownloadAndProcessBhavcopyOptions, tools: Tools) -> list[date]:
+def _days(options: _WithoutFrom, tools: Tools) -> list[date]:
     """The days to load; raises `JobError` for days that cannot be, and `NotYet` for one that NSE has not published."""
-    if options.date and (options.from_ or options.to):
+    if options.date and (options.first or options.to):
         raise JobError("--date and --from/--to exclude each other", hint="name one day, or the first and the last")
-    if options.to and not options.from_:
+    if options.to and not options.first:
         raise JobError("--to wants --from", hint="name the first and the last day")
-    first = options.from_ or options.date or tools.session_date
-    last = options.to or (tools.session_date if options.from_ else first)
+    first = options.first or options.date or tools.session_date
+    last = options.to or (tools.session_date if options.first else first)
     if first > last:
         raise JobError(f"{first} comes after {last}", hint="exchange --from and --to")
     days = list(tools.calendar.open_days(first, last))
@@ -117,7 +128,7 @@ def _refuse_too_early(day: date, tools: Tools) -> None:
         )
 
 
-def _download(day: date, options: DownloadAndProcessBhavcopyOptions, folder: Path, tools: Tools) -> _Day:
+def _download(day: date, options: _WithoutFrom, folder: Path, tools: Tools) -> _Day:
     files, loaded = tools.get(NseFiles), _Day()
     for segment, table in TABLES.items():
         if segment in options.segments:
@@ -128,9 +139,7 @@ def _download(day: date, options: DownloadAndProcessBhavcopyOptions, folder: Pat
     return loaded
 
 
-def _add_indices(
-    day: date, options: DownloadAndProcessBhavcopyOptions, folder: Path, tools: Tools, loaded: _Day
-) -> None:
+def _add_indices(day: date, options: _WithoutFrom, folder: Path, tools: Tools, loaded: _Day) -> None:
     """From the archives' one file; without it, index by index."""
     files = tools.get(NseFiles)
     tools.progress(0, None, f"indices of {day}")

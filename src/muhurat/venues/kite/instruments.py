@@ -20,10 +20,13 @@ from typing import Final
 
 import httpx
 
+from muhurat.clock import Clock, SystemClock
 from muhurat.errors import RateLimited, SessionExpired, VenueError
 from muhurat.model.instrument import Instrument, InstrumentType
 from muhurat.venues.calls import patiently
 from muhurat.venues.kite.login import KiteToken
+from muhurat.venues.pace import Pace
+from muhurat.venues.refusals import Unavailable, WebPage, beginning
 
 COLUMNS: Final = (
     "instrument_token",
@@ -43,6 +46,7 @@ INDEX_SEGMENT: Final = "INDICES"
 
 _USED: Final = tuple(column for column in COLUMNS if column != "last_price")
 _TIMEOUT_S: Final = 30.0
+_TOTAL_TIMEOUTS: Final = 10
 _NOT_LIVE: Final = "0"
 _TYPES: Final = {kind.value: kind for kind in InstrumentType if kind is not InstrumentType.INDEX}
 
@@ -58,10 +62,12 @@ class KiteInstruments:
         root: str,
         session: Callable[[], KiteToken] | None = None,
         *,
+        clock: Clock | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._root = root.rstrip("/")
         self._session = session
+        self._clock = clock or SystemClock()
         self._transport = transport
 
     def fetch(self, exchanges: Sequence[str]) -> list[Instrument]:
@@ -76,17 +82,31 @@ class KiteInstruments:
     def _fetch(self, client: httpx.Client, exchange: str) -> list[Instrument]:
         url = f"{self._root}/instruments/{exchange}"
         try:
-            response = client.get(url)
+            with client.stream("GET", url) as response:
+                body = b"".join(self._pieces(response, url))
         except httpx.HTTPError as error:
-            raise VenueError(f"{url} could not be read: {error}") from error
+            raise Unavailable(f"{url} could not be read: {error} ({type(error).__name__})") from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise RateLimited(f"{url} was asked for too often", retry_after_s=1.0)
+            raise RateLimited(f"{url} was asked for too often", retry_after_s=1.0, hint="wait a minute")
         if response.status_code == httpx.codes.FORBIDDEN:
-            raise SessionExpired(f"{url} wants a valid session")
+            raise SessionExpired(f"{url} wants a valid session (HTTP 403)")
         if response.status_code != httpx.codes.OK:
-            permanent = response.is_client_error
-            raise VenueError(f"{url} answered HTTP {response.status_code}", permanent=permanent)
-        return parse_instruments(response.text, source=url)
+            raise VenueError(
+                f"{url} answered HTTP {response.status_code}, beginning {beginning(body)}",
+                permanent=response.is_client_error,
+                hint="try again in a minute; if it stays so, look at venues.kite.root in the desk file",
+            )
+        if body.lstrip().startswith(b"<"):
+            raise WebPage(f"{url} sent a web page instead of the dump, beginning {beginning(body)}")
+        return parse_instruments(body.decode("utf-8", "replace"), source=url)
+
+    def _pieces(self, response: httpx.Response, url: str) -> Iterator[bytes]:
+        """The body as it comes; raises `Unavailable` when it only drips."""
+        pace = Pace(self._clock, _TIMEOUT_S, _TOTAL_TIMEOUTS * _TIMEOUT_S)
+        for piece in response.iter_bytes():
+            yield piece
+            if (slow := pace.complaint(len(piece))) is not None:
+                raise Unavailable(f"{url} {slow}")
 
 
 def parse_instruments(text: str, *, source: str) -> list[Instrument]:

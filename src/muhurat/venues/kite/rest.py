@@ -59,8 +59,11 @@ class KiteRest:
     ) -> None:
         from kiteconnect import KiteConnect
 
+        from muhurat.venues.kite.paced import give_pace
+
         self._session = session
         self._client = KiteConnect(api_key="", root=root, timeout=_TIMEOUT_S)
+        give_pace(self._client.reqsession, clock, _TIMEOUT_S)
         self._quote_limit = RateLimit(1, clock, wait)
         self._history_limit = RateLimit(3, clock, wait)
         self._other_limit = RateLimit(10, clock, wait)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
+from muhurat.trading.paper import UNPREPARED
 from muhurat.web.dashboard.theme import badge
 from muhurat.web.markup import coloured, dot
 from muhurat.web.palette import AMBER, BLUE, GREEN, GREY, RED
@@ -40,7 +41,7 @@ def header(place: Place, shot: Snapshot) -> str:
     shown = found[:_MOST_NOTICES]
     lines = [_notice(problem.what, problem.do, down=problem.down) for problem in shown]
     if len(found) > len(shown):
-        lines.append(_notice(f"and {len(found) - len(shown)} more", "see services and feeds below", down=False))
+        lines.append(_notice(f"and {len(found) - len(shown)} more", "see services, jobs and feeds", down=False))
     return f'<div class="facts">{"".join(facts)}</div>{"".join(lines)}'
 
 
@@ -60,8 +61,19 @@ def feed_dot(shot: Snapshot, feed: Mapping[str, Any]) -> str:
 def _trading(shot: Snapshot) -> str:
     state, why = shot.trading_state
     colour = _TRADING.get(state, GREY)
-    reason = f' <span class="quiet">{escape(plain(why))}</span>' if why and colour not in (GREEN, GREY) else ""
+    told = f' <span class="quiet" title="{escape(why)}">{escape(_reason(shot, why))}</span>'
+    reason = told if why and colour not in (GREEN, GREY) else ""
     return f'<span>trading <b style="color:{colour}">{escape(state)}</b>{reason}{_trades_left(shot)}</span>'
+
+
+def _reason(shot: Snapshot, why: str) -> str:
+    """Why trading is reduced or halted; of a day that is not prepared the job and its state, its cause stands below."""
+    if not why.startswith(UNPREPARED):
+        return plain(why)
+    told = why.removeprefix(UNPREPARED).partition(":")[0]
+    name, _, state = told.partition(" ")
+    title = next((row.process.title for row in shot.jobs if row.process.name == name), name)
+    return f"day not prepared: {title} {state}"
 
 
 def _trades_left(shot: Snapshot) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -41,14 +41,15 @@ CARDS_CSS: Final = """
 .log { max-height:210px; overflow:auto; display:flex; flex-direction:column-reverse; margin:2px 0 5px;
   background:var(--surface); border:1px solid var(--line); border-radius:3px; }
 .log pre { font-size:11px; line-height:1.4; white-space:pre-wrap; overflow-wrap:anywhere; margin:0; padding:6px 8px; }
-.any { overflow-wrap:anywhere; }
 .q-btn.deed { font-size:12px; font-weight:500; line-height:1.4; padding:1px 8px; min-height:26px; border-radius:4px;
   color:var(--run); }
 .q-btn.deed.q-btn--outline:before { border-color:var(--line); }
 .q-btn.deed.eod { color:var(--eod); }
 .ask { background:var(--raised); color:var(--text); border:1px solid var(--line); border-radius:6px;
   padding:14px 16px 12px; width:min(480px,92vw); max-height:88vh; overflow:auto; box-shadow:none; }
-.ask p { margin:4px 0 6px; color:var(--quiet); } .ask h3 { margin:0; font-size:15px; line-height:1.3; font-weight:600; }
+.ask .who { margin-top:8px; }
+.ask p { white-space:pre-line; margin:4px 0 6px; color:var(--quiet); }
+.ask h3 { margin:0; font-size:15px; line-height:1.3; font-weight:600; }
 .ask h4 { margin:10px 0 0; font-size:11px; line-height:1.3; font-weight:400; color:var(--quiet); }
 .ask .deeds { margin-top:12px; gap:6px; flex-wrap:wrap; } .ask table.rows td { white-space:normal; }
 .ask table.rows td:first-child { white-space:nowrap; }
@@ -68,7 +69,7 @@ def panel(shot: Snapshot) -> str:
         [f"{dot(JOB_COLOURS[row.state])}{escape(row.process.title)}", row.state.value, _why(row)]
         for row in wanting[:_SHOWN]
     ]
-    more = f'<div class="note">and {number_of(len(wanting) - _SHOWN, "more")}</div>' if len(wanting) > _SHOWN else ""
+    more = f'<div class="note">and {count(len(wanting) - _SHOWN)} more</div>' if len(wanting) > _SHOWN else ""
     return heading("Jobs", link) + halves + (table(("", "", ":w"), rows) if rows else "") + more
 
 
@@ -150,6 +151,28 @@ def matches(row: Row, wanted: str) -> bool:
     return all(word in told for word in wanted.lower().split())
 
 
+def what_runs(phase: str, rows: Sequence[Row], chosen: Sequence[Row]) -> str:
+    """What running the chosen ones of a half of the day will do now."""
+    states = {state: [row for row in chosen if row.state is state] for state in State}
+    bad = [*states[State.FAILED], *states[State.LOST]]
+    others = [row for row in rows if row not in chosen and row.state is not State.SKIPPED]
+    left = len(states[State.PENDING]) + len(states[State.LATE])
+    lists = {
+        "Running already": states[State.RUNNING],
+        "Failed before, and waiting for a rerun": bad,
+        "Skipped today but ticked, and so run all the same": states[State.SKIPPED],
+        "Not ticked, and so at their own time": others,
+    }
+    told = [f"{number_of(left, 'job')} of {phase} may start now, each when what it waits for is done."]
+    if done := states[State.SUCCESSFUL]:
+        told.append(f"{len(done)} done already stay so.")
+    return "\n".join([" ".join(told), *(f"{words}: {titles(each)}." for words, each in lists.items() if each)])
+
+
+def titles(rows: Iterable[Row]) -> str:
+    return ", ".join(row.process.title for row in rows)
+
+
 def _half(phase: str, rows: Sequence[Row]) -> str:
     if not rows:
         return ""
@@ -158,7 +181,7 @@ def _half(phase: str, rows: Sequence[Row]) -> str:
     others = ", ".join(f"{number} {state.lower()}" for state, number in found.items() if state != State.SUCCESSFUL)
     colour = RED if any(row.state in _BAD for row in rows) else VIOLET if phase == "EOD" else BLUE
     told = f'<b>{done} of {len(rows)}</b> done <span class="quiet">{escape(others)}</span>'
-    return f"<div>{badge(phase, colour)} {told}</div>"
+    return f'<div style="padding:1px 0 3px">{badge(phase, colour)} {told}</div>'
 
 
 def _why(row: Row) -> str:
@@ -170,7 +193,8 @@ def _why(row: Row) -> str:
 
 def _times(row: Row, now_ns: int) -> str:
     if not row.attempts:
-        return f"due by {clock(row.deadline_ns, seconds=False)}" if row.deadline_ns else ""
+        due = row.deadline_ns and row.state is not State.SKIPPED
+        return f"due by {clock(row.deadline_ns, seconds=False)}" if due else ""
     last = row.attempts[-1]
     nth = f" · attempt {last.number}" if last.number > 1 else ""
     return f"{clock(last.started_ns)} · {duration(duration_s(last, now_ns))}{nth}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import partial
 from html import escape
 from typing import Any, Final
 
@@ -13,13 +15,12 @@ from muhurat.jobs.base import PHASES, Phase
 from muhurat.jobs.operator import Operator
 from muhurat.jobs.process import Row, State
 from muhurat.web.dashboard import header
-from muhurat.web.dashboard.job_cards import CARDS_CSS, card, deeds, details, matches
+from muhurat.web.dashboard.job_cards import CARDS_CSS, card, deeds, details, matches, titles, what_runs
 from muhurat.web.dashboard.parts import Part, Watch
 from muhurat.web.dashboard.theme import CSS
 from muhurat.web.jobs_desk import DEEDS, JobsDesk, last_line, log_tail
 from muhurat.web.palette import JOB_COLOURS
 from muhurat.web.snapshot import Place, Snapshot
-from muhurat.web.wording import number_of
 
 _REFRESH_S: Final = 1.0
 _LOG_BYTES: Final = 6_000
@@ -51,13 +52,11 @@ class JobsPage:
             self._head.place()
             self._watch.place()
         with ui.element("div").classes("tools"):
-            search = ui.input(placeholder="search: title, state, BOD").props(
-                'dense outlined clearable aria-label="search"'
-            )
+            search = ui.input(placeholder="search: title, state, BOD").props("dense outlined clearable")
             search.on_value_change(lambda event: self._search(event.value or ""))
             if self.may_change:
                 for phase in PHASES:
-                    _button(f"▷ {phase}", lambda phase=phase: self._run(phase), "outline").classes(phase.lower())
+                    _button(f"▷ {phase}", partial(self._run, phase), "outline").classes(phase.lower())
                 _button("rerun what failed", self._rerun_failed)
             else:
                 ui.html(_READ_ONLY, sanitize=False).classes("told")
@@ -73,7 +72,7 @@ class JobsPage:
             ui.html(f"<h3>{escape(row.process.title)}</h3>{details(row, events)}", sanitize=False)
             with ui.element("div").classes("deeds"):
                 for verb, told in deeds(row).items() if self.may_change else ():
-                    _button(verb, lambda verb=verb, told=told: self.ask_of(row, verb, told, dialog), "outline")
+                    _button(verb, partial(self.ask_of, row, verb, told, dialog), "outline")
                 _button("close", dialog.close)
         dialog.on("hide", dialog.delete)
         dialog.open()
@@ -89,20 +88,17 @@ class JobsPage:
 
     def _ask(self, title: str, told: str, deed: Callable[[Operator, str], object]) -> None:
         """A dialog that says what will happen and wants a reason; then the deed is done."""
-        with ui.dialog() as dialog, ui.element("div").classes("ask"):
+        with self._area, ui.dialog() as dialog, ui.element("div").classes("ask"):
             ui.html(f"<h3>{escape(title)}</h3><p>{escape(told)}</p>", sanitize=False)
             why = ui.input("why").props("dense outlined autofocus").classes("w-full")
-            who = (
-                ui.input("your name", value=self._who).props("dense outlined").classes("w-full").style("margin-top:8px")
-            )
+            who = ui.input("your name", value=self._who).props("dense outlined").classes("w-full who")
             wrong = ui.html("", sanitize=False).classes("bad")
 
             def do() -> None:
                 self._who = str(who.value or "").strip()[:80]
+                operator = self._jobs.operator(f"{self._who} ({_WHO})" if self._who else _WHO)
                 try:
-                    deed(
-                        self._jobs.operator(f"{self._who} ({_WHO})" if self._who else _WHO), str(why.value or "")[:1000]
-                    )
+                    deed(operator, str(why.value or "")[:1000])
                 except MuhuratError as error:
                     wrong.set_content(f"{escape(str(error))}. {escape(error.hint)}")
                     return
@@ -135,33 +131,26 @@ class JobsPage:
             each.element.set_visibility(matches(each.row, wanted))
             found += each.element.visible
         told = "No jobs today." if not self._cards else "" if found else f"No job is found by “{escape(wanted)}”."
+        told = f'<div class="empty">{told}</div>' if told else ""
         if told != self._none.content:
-            self._none.set_content(f'<div class="empty">{told}</div>' if told else "")
+            self._none.set_content(told)
 
     def _run(self, phase: Phase) -> None:
         cards = [each for each in self._cards.values() if each.row.process.phase == phase]
-        if not cards:
-            return
-        day = cards[0].row.business_date
+        rows = [each.row for each in cards]
         chosen = [each.row for each in cards if each.included is not None and each.included.value]
-        skipped = [row.process.name for row in chosen if row.state is State.SKIPPED]
-        names = [row.process.name for row in chosen if row.state is not State.SKIPPED]
-        told = _what_runs(phase, [each.row for each in cards], chosen)
-        if not self._jobs.runner(day):
-            told += " Nobody runs jobs at present: they begin with `muhurat up`."
-
-        def deed(operator: Operator, why: str) -> None:
-            operator.run(day, names, why)
-            operator.rerun(day, skipped, why)
-
-        self._ask(f"Run {phase}", told, deed)
+        told = what_runs(phase, rows, chosen)
+        for day in {row.business_date for row in rows}:
+            if not self._jobs.runner(day):
+                told += "\nNobody runs jobs at present: they begin with `muhurat up`."
+            self._ask(f"Run {phase}", told, partial(_run_chosen, day, chosen))
 
     def _rerun_failed(self) -> None:
-        days = {each.row.business_date for each in self._cards.values()}
-        bad = [each.title for each in self._cards.values() if each.row.state in (State.FAILED, State.LOST)]
-        told = f"What failed or was lost runs again, then what depends on it: {', '.join(bad) or 'nothing did'}."
-        for day in days:
-            self._ask("Rerun what failed", told, lambda operator, why: operator.rerun_from_failed(day, why))
+        rows = [each.row for each in self._cards.values()]
+        bad = [row for row in rows if row.state in (State.FAILED, State.LOST)]
+        told = f"What failed or was lost runs again, and what depends on it: {titles(bad) or 'nothing did'}."
+        for day in {row.business_date for row in rows}:
+            self._ask("Rerun what failed", told, partial(_rerun_all_failed, day))
 
 
 class _Card:
@@ -169,9 +158,10 @@ class _Card:
 
     def __init__(self, row: Row, page: JobsPage) -> None:
         self.row = row
-        self.title = row.process.title
         self.included: ui.checkbox | None = None
         self._page = page
+        self._now_ns = 0
+        self._word: Mapping[str, Any] | None = None
         self._again: ui.button | None = None
         self._sent: dict[str, str] = {}
         with ui.element("div").classes("card") as self.element:
@@ -180,7 +170,7 @@ class _Card:
                 if page.may_change:
                     self.included = ui.checkbox(value=row.state is not State.SKIPPED).props("dense size=xs")
                     self.included.tooltip(f"goes along when {row.process.phase} is run")
-                    self._again = _button("run", self._rerun)
+                    self._again = _button("run", self._run)
                 _button("settings", lambda: page.settings(self.row))
                 _button("log", self._turn_log)
             self._log = ui.html("", sanitize=False).style("width:100%")
@@ -189,7 +179,7 @@ class _Card:
     def show(self, row: Row, now_ns: int, word: Mapping[str, Any] | None) -> None:
         if row.state is State.SKIPPED and self.row.state is not State.SKIPPED and self.included is not None:
             self.included.value = False
-        self.row = row
+        self.row, self._now_ns, self._word = row, now_ns, word
         last = row.attempts[-1] if row.attempts else None
         line = last_line(last) if last is not None and row.state is State.RUNNING else ""
         if self._is_new("face", told := card(row, now_ns, word, line)):
@@ -203,7 +193,6 @@ class _Card:
             text = log_tail(last, _LOG_BYTES) if last is not None else "It has not run today."
             if self._is_new("log", told := f'<div class="log"><pre>{escape(text) or "nothing yet"}</pre></div>'):
                 self._log.set_content(told)
-        self._now_ns, self._word = now_ns, word
 
     def _is_new(self, what: str, told: str) -> bool:
         """Whether it differs from what was sent last."""
@@ -215,40 +204,24 @@ class _Card:
         self._log.set_visibility(not self._log.visible)
         self.show(self.row, self._now_ns, self._word)
 
-    def _rerun(self) -> None:
+    def _run(self) -> None:
         if self.row.attempts or self.row.state is State.SKIPPED:
-            self._page.ask_of(
-                self.row,
-                "rerun",
-                "It runs once more, now; earlier attempts are kept. What depends on it stays as it is.",
-            )
+            told = "It runs once more, now; earlier attempts are kept. What depends on it stays as it is."
+            self._page.ask_of(self.row, "rerun", told)
         else:
-            self._page.ask_of(
-                self.row, "run", "It may start now, before its time, as soon as what it waits for is done."
-            )
+            told = "It may start now, before its time, as soon as what it waits for is done."
+            self._page.ask_of(self.row, "run", told)
 
 
 def _button(text: str, act: Callable[[], object], look: str = "flat") -> ui.button:
-    return ui.button(text, on_click=lambda: act()).props(f"{look} no-caps dense").classes("deed")
+    return ui.button(text, on_click=act, color=None).props(f"{look} no-caps dense").classes("deed")
 
 
-def _what_runs(phase: Phase, all_: list[Row], chosen: list[Row]) -> str:
-    """What running a half of the day will do now."""
-    done = [row for row in chosen if row.state is State.SUCCESSFUL]
-    bad = [row for row in chosen if row.state in (State.FAILED, State.LOST)]
-    skipped = [row for row in chosen if row.state is State.SKIPPED]
-    waiting = len(chosen) - len(done) - len(bad)
-    told = [f"{number_of(waiting, 'job')} of {phase} may start now, each when what it waits for is done."]
-    if done:
-        told.append(f"{len(done)} done already stay so.")
-    if bad:
-        told.append(f"Failed before, and waiting for a rerun: {_titles(bad)}.")
-    if skipped:
-        told.append(f"Skipped today, but ticked, and so run all the same: {_titles(skipped)}.")
-    if left := [row for row in all_ if row not in chosen and row.state is not State.SKIPPED]:
-        told.append(f"Not ticked, and so at their own time: {_titles(left)}.")
-    return " ".join(told)
+def _run_chosen(day: date, chosen: Sequence[Row], operator: Operator, why: str) -> None:
+    """What is skipped today and was chosen all the same is wanted for its own sake."""
+    operator.run(day, [row.process.name for row in chosen if row.state is not State.SKIPPED], why)
+    operator.rerun(day, [row.process.name for row in chosen if row.state is State.SKIPPED], why)
 
 
-def _titles(rows: list[Row]) -> str:
-    return ", ".join(row.process.title for row in rows)
+def _rerun_all_failed(day: date, operator: Operator, why: str) -> None:
+    operator.rerun_from_failed(day, why)

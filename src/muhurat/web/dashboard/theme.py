@@ -16,6 +16,14 @@ body, body.body--dark { background:var(--surface); color:var(--text); font-famil
     + FONT
     + """;
   font-size:13px; line-height:1.4; font-variant-numeric:tabular-nums; margin:0; }
+body { --q-primary:var(--run) !important; --q-negative:var(--bad) !important; }
+.q-field--outlined .q-field__control { border-radius:4px; }
+.q-field--dense .q-field__control, .q-field--dense .q-field__marginal { height:32px; font-size:13px; }
+.q-field--dense.q-field--labeled .q-field__control { height:40px; }
+.q-field--outlined .q-field__control:before { border-color:var(--line); }
+.q-field__native, .q-field__label { font-size:13px; color:var(--text); } .q-field__label { color:var(--quiet); }
+.q-field__native::placeholder { color:var(--quiet); opacity:1; }
+.q-tooltip { background:var(--text); color:var(--surface); font-size:11px; }
 .nicegui-content { padding:0; gap:0; width:100%; }
 .head { position:sticky; top:0; z-index:10; width:100%; background:var(--raised);
   border-bottom:1px solid var(--line); }
@@ -39,6 +47,7 @@ body, body.body--dark { background:var(--surface); color:var(--text); font-famil
 @media (max-width:1100px) { .w4, .w8 { grid-column:span 12; } }
 .dot { display:inline-block; width:8px; height:8px; border-radius:50%; margin-right:6px; }
 .empty { color:var(--quiet); padding:8px 0 6px; }
+.any { overflow-wrap:anywhere; }
 .note { color:var(--quiet); padding-top:6px; }
 .chart { display:flex; flex-direction:column; } .under { margin:-2px 0 2px; } .candles { width:100%; flex:1 0 340px; }
 .lanes { display:grid; grid-template-columns:72px minmax(0,1fr); }
@@ -51,7 +60,9 @@ svg text { font-family:inherit; font-size:11px; fill:var(--quiet); }
     + """
 @media (max-width:700px) {
   .facts { padding:6px 12px; gap:2px 14px; } .facts .push { margin-left:0; }
-  .notice { padding:5px 12px; } .grid { padding:8px; gap:8px; } .candles { flex-basis:250px; }
+  .notice { padding:0 12px; margin:5px 0; overflow:hidden;
+    display:-webkit-box; -webkit-box-orient:vertical; -webkit-line-clamp:2; }
+  .grid { padding:8px; gap:8px; } .candles { flex-basis:250px; }
   .lanes { grid-template-columns:58px minmax(0,1fr); } .lanes .odd { display:none; }
 }
 """

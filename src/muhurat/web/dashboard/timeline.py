@@ -12,16 +12,20 @@ from html import escape
 from typing import Any, Final
 
 from muhurat.clock import NS_PER_S, ist, ist_ns, to_ns
+from muhurat.jobs.process import Attempt, Row, State
 from muhurat.web.decisions import Line
 from muhurat.web.markup import BOUGHT, SOLD, heading, key
-from muhurat.web.palette import AMBER, BLUE, GREY, RED, STATE_COLOURS
+from muhurat.web.palette import AMBER, BLUE, GREY, JOB_COLOURS, RED, STATE_COLOURS
 from muhurat.web.snapshot import Snapshot
-from muhurat.web.wording import clock, contract, rupees
+from muhurat.web.wording import clock, contract, duration, number_of, rupees
 
 _FROM, _TO = time(7, 30), time(19, 0)
 _TOP, _LANE, _BAR = 18, 20, 8
+_TRACKS, _RUN = 4, 4
+_JOBS: Final = "job runs"
 _MARGIN_NS: Final = 30 * 60 * NS_PER_S
 _PRESENT: Final = frozenset({"running", "starting", "stopping", "backoff", "fatal", "unsupervised"})
+_ENDED: Final = frozenset({State.SUCCESSFUL, State.FAILED, State.LOST})
 _PIN: Final = '<circle r="4" fill="{}" stroke="var(--raised)"/>'
 _SPAN: Final = '<rect x="-2" y="-5" width="4" height="10" fill="{}"/>'
 
@@ -44,10 +48,13 @@ def timeline(shot: Snapshot) -> str:
     day = _shown(shot)
     services = [str(row["name"]) for row in shot.status["services"]]
     steps = _steps(shot, day)
-    names = list(dict.fromkeys([*services, *steps]))
+    jobs = [_JOBS] if shot.jobs else []
+    names = [*jobs, *dict.fromkeys([*services, *steps])]
     height = _TOP + _LANE * (len(names) + 1) + 2
     parts = [*_sessions(shot, day, height), *_hours(shot.day, day, height)]
-    for lane, name in enumerate(names):
+    if jobs:
+        parts += [*_deadlines(shot, day), *_runs(shot, day)]
+    for lane, name in list(enumerate(names))[len(jobs) :]:
         parts += _lane(shot, steps.get(name, []), name, _TOP + lane * _LANE, day)
     parts += _events(shot, _TOP + len(names) * _LANE + _LANE / 2, day)
     if day.begin_ns <= shot.now_ns <= day.end_ns:
@@ -123,6 +130,51 @@ def _lane(shot: Snapshot, steps: list[Line], name: str, top: int, day: _Day) -> 
         shape = f'x="{left}%" width="{width:.2f}%" y="{top + (_LANE - _BAR) / 2}" height="{_BAR}" rx="2"'
         colour = STATE_COLOURS.get(state, GREY)
         yield f'<rect {shape} fill="{colour}" opacity="0.8"><title>{told}</title></rect>'
+
+
+def _runs(shot: Snapshot, day: _Day) -> Iterator[str]:
+    """A bar for every attempt at a job; those that ran side by side lie above one another."""
+    attempts = [(attempt, row) for row in shot.jobs for attempt in row.attempts]
+    free = [0.0] * _TRACKS
+    for attempt, row in sorted(attempts, key=lambda pair: pair[0].started_ns):
+        ended_ns = attempt.ended_ns or shot.now_ns
+        left = day.x(attempt.started_ns)
+        width = max(day.x(ended_ns) - left, 0.25)
+        track = min(range(_TRACKS), key=lambda at: (free[at] > left, free[at] if free[at] > left else at))
+        free[track] = left + width
+        word = _became(attempt, row)
+        took = duration((ended_ns - attempt.started_ns) / NS_PER_S)
+        told = f"{row.process.title}: {word}, {clock(attempt.started_ns)}, {took}{_nth(attempt.number)}"
+        shape = f'x="{left}%" width="{width:.2f}%" y="{_TOP + 1 + track * (_RUN + 0.5)}" height="{_RUN}"'
+        yield f'<rect {shape} fill="{JOB_COLOURS[word]}"><title>{escape(told)}</title></rect>'
+
+
+def _became(attempt: Attempt, row: Row) -> State:
+    """How an attempt ended; the newest one's end is its job's state, unless that is to run again."""
+    if attempt.ended_ns is None:
+        return State.RUNNING
+    if attempt is row.attempts[-1] and row.state in _ENDED:
+        return row.state
+    return {0: State.SUCCESSFUL, None: State.LOST}.get(attempt.exit_code, State.FAILED)
+
+
+def _nth(number: int) -> str:
+    return f", attempt {number}" if number > 1 else ""
+
+
+def _deadlines(shot: Snapshot, day: _Day) -> Iterator[str]:
+    """A tick where jobs have to be done; amber where one was not."""
+    due: dict[int, list[Row]] = {}
+    for row in shot.jobs:
+        if row.deadline_ns is not None and row.state is not State.SKIPPED:
+            due.setdefault(row.deadline_ns, []).append(row)
+    for deadline_ns, rows in due.items():
+        late = [row.process.title for row in rows if row.late]
+        told = f"deadline {clock(deadline_ns, seconds=False)} of {number_of(len(rows), 'job')}"
+        told += f"; late: {', '.join(late)}" if late else ""
+        at, colour = f"{day.x(deadline_ns)}%", AMBER if late else GREY
+        shape = f'x1="{at}" x2="{at}" y1="{_TOP}" y2="{_TOP + _LANE}" stroke="{colour}" stroke-width="2"'
+        yield f"<line {shape}><title>{escape(told)}</title></line>"
 
 
 def _seen_until(shot: Snapshot, name: str) -> int:
