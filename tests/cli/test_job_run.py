@@ -75,6 +75,8 @@ def test_the_date_is_the_business_date(desk: Path) -> None:
         (("upload_cash_margin", "--fil", "x"), "did you mean --file?"),
         (("upload_cash_margin", "--date", "tomorrow"), "--date 'tomorrow' is no date"),
         (("upload_cash_margin", "--file", "a", "b"), "--file takes one value, and there are 2"),
+        (("upload_cash_margin", "--file"), "--file has no value"),
+        (("db_backup", "--output_dir", "--no_compress"), "--output_dir has no value"),
         (("upload_cash_margin", "cash.csv"), "'cash.csv' belongs to no option"),
         (("upload_cash_margin", "--file", "${env:NOT_SET_ANYWHERE}"), "NOT_SET_ANYWHERE is not set"),
         (("db_clean",), "--tables: Field required"),
@@ -112,7 +114,9 @@ def test_the_result_goes_to_the_file_that_the_runner_named(desk: Path) -> None:
     assert (told["rows"], told["facts"]) == (1, {"source": "cash.csv", "any_count": True})
 
     run(desk, "upload_cash_margin", "--file", "nowhere.csv", MUHURAT_RUN_RESULT=str(result))
-    assert "cannot be read" in json.loads(result.read_text())["note"]
+    told = json.loads(result.read_text())
+    assert "cannot be read" in told["note"]
+    assert told["facts"] == {"permanent": True}
 
 
 def test_a_password_on_the_command_line_is_gone_from_the_process_list_at_once(desk: Path) -> None:
@@ -122,11 +126,36 @@ def test_a_password_on_the_command_line_is_gone_from_the_process_list_at_once(de
     process = start(desk, "ftp_downloader", *with_password, *files, "--timeout_s", "2")
     line = Path(f"/proc/{process.pid}/cmdline")
     limit = time.monotonic() + 20
-    while b"Tell-Nobody-77" in line.read_bytes() and process.poll() is None and time.monotonic() < limit:
-        time.sleep(0.005)
+    while b"MUHURAT_ARGUMENT_PASSWORD" not in line.read_bytes() and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.005)  # in the moment of its new start it has no command line at all
 
     assert process.poll() is None, "it was over before it could be looked at"
-    assert b"${env:MUHURAT_ARGUMENT_PASSWORD}" in line.read_bytes()
+    assert b"Tell-Nobody-77" not in line.read_bytes()
     out, err = process.communicate(timeout=60)
     assert "Tell-Nobody-77" not in out + err
     assert process.returncode != 0
+
+
+@pytest.mark.parametrize("password", ["word", "f", "s3cret=word=", "pre-${env:REST_OF_IT}"])
+def test_a_password_on_the_command_line_reaches_the_job_whatever_it_looks_like(password: str) -> None:
+    from muhurat.cli import job_run
+    from muhurat.jobs.base import job_named
+
+    written = ("--host", "h", "--user", "f", f"--password={password}", "--remote-file", "/f", "--local-file", "f")
+    started: list[str] = []
+
+    def exec_instead(_program: str, arguments: list[str]) -> None:
+        started.extend(arguments[3:])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["muhurat", *written])
+        patch.setattr(os, "execv", exec_instead)
+        patch.setenv("MUHURAT_ARGUMENT_PASSWORD", "")
+        job = job_named("ftp_downloader")
+        job_run._out_of_sight(job, dict(job_run._parsed(job, written)))
+        again = dict(job_run._parsed(job, started))
+        options = job_run._options(job, again, {**os.environ, "REST_OF_IT": "word"})
+
+    assert started[4] == "--password=${env:MUHURAT_ARGUMENT_PASSWORD}"
+    assert (options.user, options.remote_file) == ("f", "/f")  # type: ignore[attr-defined]
+    assert options.password.get_secret_value() == password.replace("${env:REST_OF_IT}", "word")  # type: ignore[attr-defined]

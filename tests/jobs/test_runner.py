@@ -55,6 +55,35 @@ def test_independent_jobs_run_side_by_side_up_to_the_limit_and_one_by_one_when_a
     assert _most_at_once(bench.run(serial=True)) == 1
 
 
+def test_the_last_of_a_half_lets_the_others_go_first_when_its_own_time_is_over(bench: Bench) -> None:
+    """A day that is begun at 09:20 asks the go / no-go when there is something to ask about, not at once."""
+    morning = {"begins_ns": ist_ns(DAY, at(8)), "deadline_ns": ist_ns(DAY, at(9))}
+    verdict = {"not_before_ns": ist_ns(DAY, at(9, 10)), "deadline_ns": ist_ns(DAY, at(9, 14))}
+    bench.job("verdict", "import os; raise SystemExit(not os.path.exists('done'))", **verdict)
+    bench.job("span", "import time; time.sleep(0.3); open('done', 'w')", **morning)
+    bench.job("margins", FAIL, **morning)
+    bench.clock = SimulatedClock(ClockPage.create(bench.folder / "clock", ist_ns(DAY, at(9, 20)), 1.0))
+    assert states(bench.run()) == {"verdict": "Successful", "span": "Successful", "margins": "Failed"}
+
+
+def test_in_its_time_the_last_of_a_half_waits_for_nobody(bench: Bench) -> None:
+    verdict = {"not_before_ns": ist_ns(DAY, at(9, 10)), "deadline_ns": ist_ns(DAY, at(9, 14))}
+    bench.job("verdict", **verdict)
+    bench.job("span", "import os, time\nwhile not os.path.exists('said'): time.sleep(0.01)")
+    bench.job("speaker", "open('said', 'w')", depends_on=("verdict",))
+    bench.clock = SimulatedClock(ClockPage.create(bench.folder / "clock", ist_ns(DAY, at(9, 12)), 1.0))
+    assert set(states(bench.run()).values()) == {"Successful"}
+
+
+def test_a_late_last_job_that_is_run_alone_waits_only_for_what_runs(bench: Bench) -> None:
+    bench.job("span", deadline_ns=ist_ns(DAY, at(9)))
+    bench.job("verdict", not_before_ns=ist_ns(DAY, at(9, 10)), deadline_ns=ist_ns(DAY, at(9, 14)))
+    bench.clock = SimulatedClock(ClockPage.create(bench.folder / "clock", ist_ns(DAY, at(9, 20)), 1.0))
+    rows = bench.run(only=["verdict"])
+    assert rows["verdict"].attempts
+    assert not rows["span"].attempts
+
+
 def test_what_depends_on_a_failed_job_stays_pending_and_says_so(bench: Bench) -> None:
     bench.job("bans", FAIL)
     bench.job("gainers", FAIL, on_failure="warn")

@@ -54,6 +54,13 @@ def test_wrong_use_is_final_and_what_may_not_run_twice_is_only_tried_again_when_
     assert judge(once, "r", Ended(75, NOW), [], persistent=False).kind == "retry"
 
 
+def test_what_cannot_get_better_is_not_tried_again() -> None:
+    refused = Ended(1, NOW, note="the login was refused", facts={"permanent": True})
+    assert judge(standing(), "r", refused, [], persistent=True).kind == "failed"
+    passing = Ended(75, NOW, note="the server is busy", facts={"permanent": False})
+    assert judge(standing(), "r", passing, [], persistent=False).kind == "retry"
+
+
 def test_the_service_tries_what_was_too_early_until_the_deadline() -> None:
     waits = standing(tries=9, deadline_ns=NOW + 600 * NS_PER_S)
     assert judge(waits, "r", Ended(75, NOW), [], persistent=True).facts["again_ns"] == NOW + 300 * NS_PER_S

@@ -20,6 +20,7 @@ from muhurat.web.day_report import collect
 from tests.stores.ticks import ticks
 from tests.trading.tables import DAY
 from tests.web.made import BARS, FEED, MadeDesk, at, lines
+from tests.web.made_jobs import with_jobs
 
 HOUR = f"{DAY:%Y%m%d}_0900"
 EVE = date(2026, 11, 18)
@@ -224,3 +225,18 @@ def test_alerts_of_another_day_are_not_this_days(whole: MadeDesk) -> None:
     whole.alert("10:00", "now")
     assert [alert["what"] for alert in report(whole)["volatile"]["alerts"]] == ["now"]
     assert [alert["what"] for alert in report(whole, EVE)["volatile"]["alerts"]] == ["then"]
+
+
+def test_the_jobs_of_the_day_that_is_asked_for_are_told(desk: MadeDesk) -> None:
+    with with_jobs(desk) as jobs:
+        jobs.failed("banned_instruments", "08:00", "08:01", "not published")
+        jobs.failed("most_active", "08:00", "08:01", "403")
+        desk.clock.at_ns = at("09:31", date(2026, 11, 20))
+        with tick_store(desk) as store:
+            told = collect(desk.place, desk.look(), (), store, DAY)
+    states = {job["name"]: job["status"] for job in told["jobs"]}
+    assert (len(states), states["banned_instruments"], states["copy_files"]) == (23, "Failed", "Skipped")
+    (check,) = [check for check in told["checks"] if "blocking job" in check["name"]]
+    assert not check["ok"]
+    assert "Banned instruments failed: not published" in check["detail"]
+    assert "Most active" not in check["detail"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from muhurat.jobs.standing import Kind
 from muhurat.web.verdict import problems, verdict
+from tests.trading.tables import DAY
 from tests.web.made import FEED, MadeDesk, at
+from tests.web.made_jobs import MadeJobs, with_jobs
 
 
 def test_a_desk_that_is_well_has_no_problem(desk: MadeDesk) -> None:
@@ -114,3 +118,72 @@ def test_the_worst_comes_first(desk: MadeDesk) -> None:
     desk.put("trader", "fatal", "exit code 2")
     found = problems(desk.look())
     assert [problem.down for problem in found] == [True, False, False]
+
+
+@pytest.fixture
+def jobs(desk: MadeDesk) -> Iterator[MadeJobs]:
+    desk.clock.at_ns = at("08:31")
+    desk.run()
+    with with_jobs(desk) as made:
+        yield made
+
+
+def told(desk: MadeDesk) -> list[tuple[str, str]]:
+    return [(problem.what, problem.do) for problem in problems(desk.look())]
+
+
+def test_a_blocking_job_that_failed_is_a_problem_with_its_cause_and_its_remedy(desk: MadeDesk, jobs: MadeJobs) -> None:
+    jobs.failed("bhavcopy", "08:00", "08:01", "CM of 2026-11-18 is not published", "it comes at 18:30")
+    assert verdict(desk.look()) == (
+        "degraded",
+        "Bhavcopy failed: CM of 2026-11-18 is not published (it comes at 18:30; then muhurat day rerun bhavcopy)",
+    )
+    jobs.operator().override(DAY, "bhavcopy", "not needed")
+    assert told(desk) == []
+
+
+def test_a_lost_job_is_a_problem(desk: MadeDesk, jobs: MadeJobs) -> None:
+    jobs.start("span", "08:00")
+    assert told(desk) == []
+    jobs.end("span", Kind.LOST, "08:01", "nobody knows")
+    assert told(desk) == [("SPAN was lost: nobody knows", "muhurat day rerun span")]
+
+
+def test_a_job_that_only_warns_is_no_problem_of_the_desk(desk: MadeDesk, jobs: MadeJobs) -> None:
+    jobs.failed("most_active", "08:00", "08:01", "403")
+    assert verdict(desk.look())[0] == "ok"
+
+
+def test_jobs_that_are_late_are_told_together_and_one_that_is_late_by_itself(desk: MadeDesk, jobs: MadeJobs) -> None:
+    blocking = [
+        row.process.name for row in jobs.rows() if row.process.phase == "BOD" and row.deadline_ns == at("09:00")
+    ]
+    jobs.open()
+    desk.clock.at_ns = at("09:00:01")
+    desk.run()
+    ((what, do),) = told(desk)
+    assert what.startswith("9 jobs are late: DB backup, DB clean, Banned instruments, Bhavcopy, ")
+    assert do == "see the page of jobs, or muhurat day status"
+    for name in blocking:
+        if jobs.row(name).state != "Skipped" and name != "span":
+            jobs.done(name, "08:00", "08:01")
+    jobs.start("span", "08:59")
+    assert told(desk)[0][0] == "SPAN is late and still runs"
+
+
+def test_a_wrong_registry_is_a_problem_whether_or_not_an_old_one_is_in_force(desk: MadeDesk, jobs: MadeJobs) -> None:
+    sound = jobs.source.read_text()
+    jobs.source.write_text(sound.replace('"order": 50', '"ordre": 50'))
+    shot = desk.look()
+    assert shot.jobs == ()
+    assert verdict(shot)[0] == "degraded"
+    assert "did you mean 'order'?" in verdict(shot)[1]
+    jobs.source.write_text(sound)
+    assert told(desk) == []
+    jobs.source.write_text("{")
+    desk.clock.ago_s = -1
+    jobs.registry.current()
+    assert len(desk.look().jobs) == 23
+    ((what, do),) = told(desk)
+    assert what.startswith("the jobs' registry is wrong: ")
+    assert "what it said before stays in force" in do

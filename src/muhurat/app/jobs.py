@@ -130,6 +130,7 @@ def run_job(
     """Run a job in this process; its result, or what went wrong, also goes to the file that the runner named."""
     from muhurat.errors import MuhuratError
     from muhurat.heartbeat import Heartbeat
+    from muhurat.jobs.verdict import PERMANENT
 
     clock, calendar = clock_of(desk), calendar_of(desk)
     business_date = day or _business_date(clock)
@@ -145,7 +146,7 @@ def run_job(
         try:
             outcome = job.run(options, tools)
         except MuhuratError as error:
-            _tell({"note": str(error), "hint": error.hint})
+            _tell({"note": str(error), "hint": error.hint, "facts": {PERMANENT: error.permanent}})
             raise
     files = [str(path) for path in outcome.files]
     _tell({"note": outcome.note, "hint": "", "rows": outcome.rows, "files": files, "facts": outcome.facts})

@@ -66,6 +66,10 @@ def _parsed(job: Job, arguments: Sequence[str]) -> Iterator[tuple[str, Any]]:
             yield name, words
         elif len(words) > 1:
             raise UsageError(f"--{key} takes one value, and there are {len(words)}: {' '.join(words)}")
+        elif not words and not _is_flag(fields[name]):
+            raise UsageError(
+                f"--{key} has no value", hint=f"write --{key} VALUE, or --{key}=VALUE when it begins with --"
+            )
         else:
             yield name, words[0] if words else "true"
 
@@ -106,6 +110,10 @@ def _is_list(field: FieldInfo) -> bool:
     return any(getattr(kind, "__origin__", kind) in (list, tuple) for kind in kinds)
 
 
+def _is_flag(field: FieldInfo) -> bool:
+    return bool in (field.annotation, *get_args(field.annotation))
+
+
 def _business_date(job: Job, written: dict[str, Any]) -> date | None:
     """The day of `--date`; a job with a `date` of its own keeps that for itself."""
     if "date" in job.options.model_fields or "date" not in written:
@@ -129,11 +137,16 @@ def _out_of_sight(job: Job, written: Mapping[str, Any]) -> None:
     for name, value in literal.items():
         variable = _HIDDEN + name.upper()
         os.environ[variable] = value
-        arguments = [
-            word.replace(value, f"${{env:{variable}}}") if word == value or word.endswith(f"={value}") else word
-            for word in arguments
-        ]
+        arguments = [_without(value, f"${{env:{variable}}}", word) for word in arguments]
     os.execv(sys.executable, [sys.executable, "-m", "muhurat", *arguments])
+
+
+def _without(secret: str, instead: str, word: str) -> str:
+    """A word of the command line, `SECRET` or `--key=SECRET`, with something else in the secret's place."""
+    key, equals, value = word.partition("=")
+    if equals and value == secret and key.startswith("--"):
+        return f"{key}={instead}"
+    return instead if word == secret else word
 
 
 def _is_secret(field: FieldInfo | None) -> bool:
@@ -154,7 +167,8 @@ def _options(job: Job, written: Mapping[str, Any], environment: Mapping[str, str
         def one(match: re.Match[str]) -> str:
             if match[1] not in environment:
                 problems.append(ConfigProblem(option, f"{match[1]} is not set", "set it in .env or the environment"))
-            return environment.get(match[1], "")
+            value = environment.get(match[1], "")
+            return filled(value, option) if match[1].startswith(_HIDDEN) else value
 
         return _SECRET.sub(one, value)
 

@@ -28,6 +28,21 @@ def obstacle(standing: Standing, day: Mapping[str, Standing]) -> Obstacle | None
     return next((met for met in found if met.lasting), found[0] if found else None)
 
 
+def follows(standing: Standing, day: Mapping[str, Standing], now_ns: int) -> list[Standing]:
+    """The jobs that the last of a half lets go before it when the day is caught up, its own time being over.
+
+    What has an instant of its own, and a deadline after all others of its half, is about what they have done, such as
+    the go / no-go: in its time it says how they stand; begun after its deadline it would only say that they still run.
+    """
+    deadline_ns = standing.expected.deadline_ns
+    if deadline_ns is None or standing.expected.not_before_ns is None or now_ns < deadline_ns:
+        return []
+    phase = standing.process.phase
+    others = [one for one in day.values() if one.process.phase == phase and one.name != standing.name]
+    is_last = all((one.expected.deadline_ns or 0) < deadline_ns for one in others)
+    return others if is_last else []
+
+
 def _of(name: str, day: Mapping[str, Standing]) -> Obstacle | None:
     needed = day.get(name)
     if needed is None:

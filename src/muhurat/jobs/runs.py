@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from muhurat.clock import Clock
 from muhurat.errors import UsageError
 from muhurat.jobs.process import Row, State
-from muhurat.jobs.readiness import obstacle
+from muhurat.jobs.readiness import follows, obstacle
 from muhurat.jobs.standing import Expected, Kind, Standing
 from muhurat.model.run_event import RunEvent
 
@@ -169,6 +169,9 @@ def waits_for(standing: Standing, day: Day, now_ns: int) -> str:
     met = obstacle(standing, day)
     if met is not None:
         return met.why
+    running = [one.name for one in follows(standing, day, now_ns) if one.state is State.RUNNING]
+    if running:
+        return f"comes after {', '.join(running)}"
     at_ns = starts_at(standing)
     return f"starts at {ist(at_ns):%H:%M:%S}" if at_ns > now_ns else ""
 

@@ -18,7 +18,7 @@ from muhurat.jobs.attempts import Attempts, Unfinished
 from muhurat.jobs.base import Phase
 from muhurat.jobs.live_registry import LiveRegistry
 from muhurat.jobs.process import Registry, State
-from muhurat.jobs.readiness import obstacle
+from muhurat.jobs.readiness import follows, obstacle
 from muhurat.jobs.runs import RUNNER, Day, RunHistory, order_of, starts_at
 from muhurat.jobs.standing import Expected, Kind, Standing
 from muhurat.jobs.verdict import Ended, judge
@@ -226,8 +226,16 @@ class Scheduler:
         for standing in self._mine(day):
             if free <= 0:
                 return
-            if _may_run(standing) and starts_at(standing) <= self._looked_ns and obstacle(standing, day) is None:
+            if self._is_due(standing, day):
                 free -= self._start(standing)
+
+    def _is_due(self, standing: Standing, day: Day) -> bool:
+        """Whether it can start now: its time has come, and what it needs or follows has ended."""
+        if not _may_run(standing) or starts_at(standing) > self._looked_ns or obstacle(standing, day) is not None:
+            return False
+        mine = {one.name for one in self._mine(day) if _may_run(one) and obstacle(one, day) is None}
+        before = follows(standing, day, self._looked_ns)
+        return not any(one.state is State.RUNNING or one.name in mine for one in before)
 
     def _start(self, standing: Standing) -> bool:
         """Start the next attempt; whether it was started."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from muhurat.jobs.base import JobError
 
 
 def from_csv(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of a CSV with at least these columns, in any order; numbers as numbers, empty cells as None.
+    """The rows of a CSV with at least these columns, in any order; numbers as numbers, empty texts as None.
 
     Raises `JobError` naming the file, and the line where one is at fault.
     """
@@ -50,5 +51,11 @@ def _value(text: str, name: str, path: Path, line: int) -> Any:
     try:
         number = float(text.replace(",", ""))
     except ValueError:
-        raise JobError(f"{path}, line {line}: {name} {text!r} is no number", hint="write rupees as 1234.50") from None
-    return int(number) if name == "Quantity" else number
+        number = math.nan
+    if not math.isfinite(number):
+        raise JobError(f"{path}, line {line}: {name} {text!r} is no number", hint="write rupees as 1234.50")
+    if name != "Quantity":
+        return number
+    if not number.is_integer():
+        raise JobError(f"{path}, line {line}: {name} {text!r} is no whole number", hint="write units, not lots")
+    return int(number)

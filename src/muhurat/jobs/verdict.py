@@ -23,6 +23,9 @@ FEWEST: Final = 0.5
 ANY_COUNT: Final = "any_count"
 """A fact of an outcome: this job's row count says nothing, as with a list of bans that may be empty."""
 
+PERMANENT: Final = "permanent"
+"""A fact of a failure: whether doing the same again would fail again, as with a password that was refused."""
+
 _FIRST_DELAY_S: Final = {True: 15.0, False: 1.0}
 _LONGEST_DELAY_S: Final = {True: 300.0, False: 60.0}
 
@@ -46,8 +49,8 @@ class Ended:
 def judge(standing: Standing, run_id: str, ended: Ended, earlier: Sequence[int], *, persistent: bool) -> RunEvent:
     """The event that ends an attempt; `earlier` are the row counts of earlier successes on other dates.
 
-    What failed is tried again up to `retries` times, unless it was wrong use, or the job may not run twice and did not
-    say that it was only too early. With `persistent`, one that was too early is tried again until its deadline.
+    What failed is tried again up to `retries` times, unless it was wrong use, the job said that trying again cannot
+    help, or it may not run twice and did not say that it was only too early. With `persistent`, one that was too early is tried again until its deadline.
     """
     kind, why, facts = _verdict(standing, ended, earlier, persistent)
     told = {
@@ -111,6 +114,8 @@ def _again(standing: Standing, ended: Ended, persistent: bool) -> int | None:
     """When to try again, desk time; None when not. Delays double."""
     process, early = standing.process, ended.exit_code == TRY_LATER
     if ended.exit_code == WRONG_USE or not (process.idempotent or early):
+        return None
+    if ended.facts.get(PERMANENT) and not ended.timed_out:
         return None
     delay_s = min(_FIRST_DELAY_S[early] * 2.0 ** min(standing.tries - 1, 10), _LONGEST_DELAY_S[early])
     again_ns = ended.ended_ns + round(delay_s * NS_PER_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import zipfile
 import zlib
@@ -18,8 +19,12 @@ def opened(path: Path, origin: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         raise Malformed(f"{origin} is no sound zip file: {error}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # else its table of contents points to before the beginning of the file
+            raise
+        raise Malformed(f"{origin} is no sound zip file: its table of contents is damaged") from error
 
 
 def only_member(archive: zipfile.ZipFile, pattern: str, origin: str) -> zipfile.ZipInfo:

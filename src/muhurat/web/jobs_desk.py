@@ -111,15 +111,8 @@ def log_tail(attempt: Attempt, most: int = _TAIL_BYTES) -> str:
 
 def in_one_line(text: str) -> str:
     """A text of several lines, such as every problem of a registry, in one."""
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip()).replace("problems; ", "problems: ")
-
-
-def tally(rows: Sequence[Row]) -> dict[State, int]:
-    """How many rows are in each state."""
-    found: dict[State, int] = {}
-    for row in rows:
-        found[row.state] = found.get(row.state, 0) + 1
-    return found
+    head, *rest = [line.strip() for line in text.splitlines()] or [""]
+    return f"{head}: {'; '.join(rest)}" if rest else head
 
 
 def last_line(attempt: Attempt) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from nicegui import ui
 
 from muhurat.clock import Clock, ist
@@ -57,6 +57,13 @@ def build(place: Place, clock: Clock) -> FastAPI:
     """
     desk = Desk(place, clock)
     api = FastAPI(title="Muhurat", docs_url=None, redoc_url=None)
+
+    @api.middleware("http")
+    async def unframed(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        """No page of another site shows ours inside of it, where a click could be led astray."""
+        response = await call_next(request)
+        response.headers["X-Frame-Options"] = "DENY"
+        return response
 
     @api.get("/health")
     async def health(response: Response) -> dict[str, Any]:

@@ -88,6 +88,7 @@ def test_margins_come_from_a_csv_with_columns_in_any_order(tools: DeskTools, tmp
         ("Segment,Available,Used\nequity,1,2\n", "has no column Opening"),
         ("Segment,Available,Used,Opening\nequity,1,2\n", "line 2: not as many values as columns"),
         ("Segment,Available,Used,Opening\nequity,1,2,lots\n", "line 2: Opening 'lots' is no number"),
+        ("Segment,Available,Used,Opening\nequity,1,2,nan\n", "line 2: Opening 'nan' is no number"),
         ("Segment,Available,Used,Opening\n", "not one segment"),
     ],
 )
@@ -136,6 +137,17 @@ def test_holdings_and_positions_come_from_csvs(tools: DeskTools, tmp_path: Path)
     (position,) = tools.get(ReferenceStore).read("Positions")
     assert (position["Quantity"], position["Pnl"]) == (-20, 200.0)
     assert tools.get(ReferenceStore).read("Holdings")[0]["Isin"] is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "complaint"), [("10.5", "no whole number"), ("inf", "no number"), ("", "no number")]
+)
+def test_shares_are_counted_whole(tools: DeskTools, tmp_path: Path, quantity: str, complaint: str) -> None:
+    (tmp_path / "h.csv").write_text(f"{','.join(upload_holding_and_position.HOLDINGS)}\nTCS,NSE,,{quantity},1,2\n")
+    options = upload_holding_and_position.UploadHoldingAndPositionOptions(holdings_file=Path("h.csv"))
+
+    with pytest.raises(JobError, match=f"line 2: Quantity '{quantity}' is {complaint}"):
+        upload_holding_and_position.run(options, tools)
 
 
 def test_the_instrument_master_is_the_days_dump(tools: DeskTools, broker: InThread) -> None:

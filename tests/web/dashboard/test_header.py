@@ -6,6 +6,7 @@ import dataclasses
 
 from muhurat.web.dashboard.header import broken, header
 from tests.web.made import FEED, MadeDesk, at, lines
+from tests.web.made_jobs import with_jobs
 from tests.web.reading import HOSTILE, harmless, text
 
 
@@ -34,6 +35,23 @@ def test_an_open_position_is_valued_apart_from_what_is_earned(desk: MadeDesk) ->
 def test_a_reduced_trading_state_says_why(desk: MadeDesk) -> None:
     desk.say("trader", state="REDUCING", why="daily_loss")
     assert "trading REDUCING daily loss limit reached" in told(desk)
+
+
+def test_a_trader_that_waits_for_a_job_names_it_by_its_title(desk: MadeDesk) -> None:
+    why = "day not prepared: banned_instruments failed: the list is of 2026-11-18"
+    with with_jobs(desk):
+        desk.say("trader", state="REDUCING", why=why)
+        seen = header(desk.place, desk.look())
+        assert "trading REDUCING day not prepared: Banned instruments failed 09:31:00" in text(seen)
+        assert f'title="{why}"' in seen
+        desk.say("trader", state="REDUCING", why="day not prepared: the day's jobs are not known: no such file")
+        assert "day not prepared: the day's jobs are not known" in told(desk)
+
+
+def test_a_desk_with_jobs_leads_to_their_page(desk: MadeDesk) -> None:
+    assert "/jobs" not in header(desk.place, desk.look())
+    with with_jobs(desk):
+        assert '<a href="/jobs">jobs</a>' in header(desk.place, desk.look())
 
 
 def test_what_is_wrong_stands_below_with_what_to_do(desk: MadeDesk) -> None:

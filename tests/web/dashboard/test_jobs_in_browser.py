@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.web.made import MadeDesk, at
@@ -68,6 +71,7 @@ def test_an_operator_runs_holds_skips_overrides_and_reads_a_log(desk: MadeDesk, 
                 beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 assert beyond == 0, f"the page is wider than a window of {width}"
             assert complaints == []
+            _elsewhere(address)
 
 
 def _since(jobs: MadeJobs, before: int) -> list[tuple[str, str, str]]:
@@ -81,11 +85,8 @@ def _search(page: Any) -> None:
     search = page.get_by_placeholder("search")
     search.fill("bod failed")
     page.locator(".card:visible").nth(3).wait_for(state="detached")
-    assert page.locator(".card:visible .title").all_inner_texts() == [
-        "Banned instruments",
-        "Most active",
-        "Cash margin",
-    ]
+    titles = page.locator(".card:visible .title").all_inner_texts()
+    assert titles == ["Banned instruments", "Most active", "Cash margin"]
     search.fill("nothing of the kind")
     page.get_by_text("No job is found by “nothing of the kind”.").wait_for()
     search.fill("")
@@ -96,8 +97,7 @@ def _log(page: Any, jobs: MadeJobs) -> None:
     bhavcopy = card_of(page, "Bhavcopy")
     button(bhavcopy, "log").click()
     bhavcopy.locator("pre").get_by_text("chunk 25 of 40 loaded").wait_for()
-    log = jobs.row("bhavcopy").attempts[-1].log
-    with open(log, "a", encoding="utf-8") as file:
+    with Path(jobs.row("bhavcopy").attempts[-1].log).open("a", encoding="utf-8") as file:
         file.write("<b>chunk 26</b>\n")
     bhavcopy.locator("pre").get_by_text("<b>chunk 26</b>").wait_for()
     button(bhavcopy, "log").click()
@@ -140,6 +140,17 @@ def _halves(page: Any, jobs: MadeJobs) -> None:
     asked = [(kind, who) for kind, who, why in jobs.told()[before:] if why == "go home early"]
     assert asked == [("asked", "meera (page)")] * 6
     page.get_by_role("button", name="rerun what failed").click()
-    page.locator(".ask:visible").get_by_text("runs again, and what depends on it: Most active").wait_for()
+    page.locator(".ask:visible").get_by_text("runs again, and what depends on it: BSE masters, Most active").wait_for()
     say(page, "once more", "Rerun what failed")
     assert ("rerun", "meera (page)", "once more") in jobs.told("most_active")
+
+
+def _elsewhere(address: str) -> None:
+    """Whoever reaches the page by a foreign name finds nothing on it that changes anything."""
+    here = httpx.get(f"{address}/jobs")
+    assert here.headers["X-Frame-Options"] == "DENY"
+    foreign = httpx.get(f"{address}/jobs", headers={"host": "rebound.evil.example"})
+    for word in ("▷ BOD", "rerun what failed", "goes along when BOD is run"):
+        assert word in here.text
+        assert word not in foreign.text
+    assert "changes are taken from the desk's own machine" in html.unescape(foreign.text)

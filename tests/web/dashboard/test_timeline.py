@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from muhurat.web.dashboard.timeline import timeline
+from tests.trading.tables import DAY
 from tests.web.made import FEED, MadeDesk, at, lines
+from tests.web.made_jobs import busy_morning, with_jobs
 from tests.web.reading import HOSTILE, explanations, harmless, read, text
 
 EVE = date(2026, 11, 18)
@@ -105,6 +107,39 @@ def test_the_picture_of_a_quiet_second_is_that_of_the_second_before(desk: MadeDe
     before = timeline(desk.look())
     desk.clock.at_ns += 10**9
     assert timeline(desk.look()) == before
+
+
+def test_every_run_of_a_job_is_a_bar_and_a_deadline_is_a_tick(desk: MadeDesk) -> None:
+    desk.clock.at_ns = at("09:01")
+    with with_jobs(desk) as jobs:
+        assert bars_of(timeline(desk.look()), "Bhavcopy") == []
+        busy_morning(jobs)
+        jobs.operator().rerun(DAY, ["banned_instruments"])
+        jobs.start("banned_instruments", "08:59")
+        html = timeline(desk.look())
+    ((left, width),) = bars_of(html, "Bhavcopy: Running, 08:30:31, 30 m 29 s")
+    assert left == pytest.approx(100 * 60.5 / 690, abs=0.05)
+    assert width == pytest.approx(100 * 30.5 / 690, abs=0.1)
+    for told in (
+        "DB clean: Successful, 08:00:09, 1 s",
+        "BSE masters: Lost, 08:00:02, 1 m 58 s",
+        "Banned instruments: Failed, 08:00:10, 4 s",
+        "Banned instruments: Running, 08:59:00, 2 m 0 s, attempt 2",
+    ):
+        assert len(bars_of(html, told)) == 1
+    told = explanations(html)
+    assert "deadline 09:00 of 10 jobs; late: Banned instruments, Bhavcopy, BSE masters, SPAN, " in told
+    assert "deadline 09:14 of 1 job |" in told
+    assert text(html).count("job runs") == 1
+
+
+def test_runs_side_by_side_lie_above_one_another(desk: MadeDesk) -> None:
+    with with_jobs(desk) as jobs:
+        for name in ("span", "bhavcopy", "universe"):
+            jobs.start(name, "08:30")
+        html = timeline(desk.look())
+    heights = re.findall(r'y="([\d.]+)"[^>]*><title>(?:SPAN|Bhavcopy|Universe):', html)
+    assert len(set(heights)) == 3
 
 
 def test_no_label_leaves_the_picture(desk: MadeDesk) -> None:

@@ -68,7 +68,6 @@ def _bhavcopy(name: str) -> Table:
         Column("TtlNbOfTxsExctd", BigInteger),
         Column("SsnId", String(8)),
         Column("NewBrdLotQty", BigInteger),
-        Index(f"{name}_by_symbol", "TckrSymb", "TradDt"),
         key=("TradDt", "FinInstrmId"),
     )
 

@@ -20,6 +20,7 @@ from muhurat.errors import StoreError
 
 _BIGGEST: Final = 2**63 - 1
 _SMALLEST: Final = -(2**63)
+_TEXT_OR_NOTHING: Final = frozenset({str, type(None)})
 
 
 def stored(column: Column[Any], values: Sequence[Any]) -> list[Any]:
@@ -27,6 +28,8 @@ def stored(column: Column[Any], values: Sequence[Any]) -> list[Any]:
 
     A list of just one value stands for that value all the way down. Raises `StoreError`.
     """
+    if isinstance(values, np.ndarray) and _fits(column, values):
+        return values.tolist() if (values != values[0]).any() else [values[0].item()]
     plain = _plain(values)
     if plain and _all_the_same(plain):
         plain = [stored_one(column, plain[0])]
@@ -51,6 +54,15 @@ def comparable(column: Column[Any], value: Any) -> Any:
     return date.fromisoformat(found) if isinstance(column.type, Date) else bool(found)
 
 
+def _fits(column: Column[Any], values: np.ndarray[Any, Any]) -> bool:
+    """Whether a numpy array is of the column's kind and has no gap, so that nothing of it needs to be looked at."""
+    if not len(values):
+        return False
+    if values.dtype.kind == "i":
+        return isinstance(column.type, BigInteger)
+    return values.dtype.kind == "f" and isinstance(column.type, Double) and bool(np.isfinite(values).all())
+
+
 def _plain(values: Any) -> list[Any]:
     """As a list of Python's own values; numpy makes one fast."""
     if isinstance(values, np.ndarray):
@@ -71,8 +83,9 @@ def _all_the_same(values: list[Any]) -> bool:
 
 
 def _text_ready(column: Column[Any], values: list[Any]) -> bool:
-    most = _most(column)
-    return all(type(value) is str and len(value) <= most for value in _distinct(values))
+    if not set(map(type, values)) <= _TEXT_OR_NOTHING:
+        return False
+    return max(map(len, filter(None, values)), default=0) <= _most(column)
 
 
 def _date_ready(_column: Column[Any], values: list[Any]) -> bool:

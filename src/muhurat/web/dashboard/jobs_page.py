@@ -66,8 +66,9 @@ class JobsPage:
         ui.timer(_REFRESH_S, self._watch.refresh, immediate=False)
 
     def settings(self, row: Row) -> None:
-        """A dialog with all that is known of a job, and what can be done to it."""
-        with ui.dialog() as dialog, ui.element("div").classes("ask"):
+        """A dialog with all that is known of a job at this instant, and what can be done to it."""
+        row = next((one for one in self._jobs.rows(row.business_date) if one.process == row.process), row)
+        with self._area, _dialog() as dialog, ui.element("div").classes("ask"):
             events = self._jobs.history.events(row.business_date)
             ui.html(f"<h3>{escape(row.process.title)}</h3>{details(row, events)}", sanitize=False)
             with ui.element("div").classes("deeds"):
@@ -88,7 +89,7 @@ class JobsPage:
 
     def _ask(self, title: str, told: str, deed: Callable[[Operator, str], object]) -> None:
         """A dialog that says what will happen and wants a reason; then the deed is done."""
-        with self._area, ui.dialog() as dialog, ui.element("div").classes("ask"):
+        with self._area, _dialog() as dialog, ui.element("div").classes("ask"):
             ui.html(f"<h3>{escape(title)}</h3><p>{escape(told)}</p>", sanitize=False)
             why = ui.input("why").props("dense outlined autofocus").classes("w-full")
             who = ui.input("your name", value=self._who).props("dense outlined").classes("w-full who")
@@ -215,6 +216,10 @@ class _Card:
 
 def _button(text: str, act: Callable[[], object], look: str = "flat") -> ui.button:
     return ui.button(text, on_click=act, color=None).props(f"{look} no-caps dense").classes("deed")
+
+
+def _dialog() -> ui.dialog:
+    return ui.dialog().props("transition-duration=0")
 
 
 def _run_chosen(day: date, chosen: Sequence[Row], operator: Operator, why: str) -> None:
