@@ -57,11 +57,13 @@ def _instruments(desk: Desk, kind: IndexUniverse) -> list[Instrument]:
 
 def _universe(desk: Desk, name: str, instruments: Sequence[Instrument], clock: Clock) -> Universe:
     """A feed's universe around the present spot; a simulator's made-up prices are noted with their instruments."""
-    from muhurat.capture.universe import UNIVERSES, build
+    from muhurat.capture.universe import UNIVERSES, UniverseError, build
 
     feed, rest, now_ns = desk.feeds[name], kite_rest(desk, clock), clock.now_ns()
     kind = UNIVERSES[feed.universe]
-    spot = rest.last_prices([kind.spot_key])[kind.spot_key]
+    spot = rest.last_prices([kind.spot_key]).get(kind.spot_key)
+    if spot is None:
+        raise UniverseError(f"Kite gives no last price of {kind.spot_key}", hint="try again in a minute")
     chosen = partial(
         build,
         kind,

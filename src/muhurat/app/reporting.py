@@ -81,7 +81,8 @@ def day_report(desk: Desk, day: date) -> dict[str, Any]:
 
 
 def write_report(desk: Desk, report: dict[str, Any]) -> tuple[Path, Path]:
-    """Keep a report as JSON and as HTML; returns both paths."""
+    """Keep a report as JSON and as HTML; returns both paths. Raises `DiskTrouble`, and then leaves earlier ones."""
+    from muhurat.venues.part_file import part_of
     from muhurat.web.decisions import Decisions
     from muhurat.web.report_html import report_html
 
@@ -89,10 +90,10 @@ def write_report(desk: Desk, report: dict[str, Any]) -> tuple[Path, Path]:
     seen = Decisions(place_of(desk).decisions_path(day))
     seen.follow()
     folder = desk.data_dir / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
     document, page = folder / f"{day}.json", folder / f"{day}.html"
-    document.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    page.write_text(report_html(report, seen.bars, seen.fills), encoding="utf-8")
+    with part_of(document) as facts, part_of(page) as shown:
+        facts.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        shown.write_text(report_html(report, seen.bars, seen.fills), encoding="utf-8")
     return document, page
 
 

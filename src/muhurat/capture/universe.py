@@ -265,7 +265,14 @@ def _entry(kind: IndexUniverse, row: Instrument, modelled: Collection[str]) -> E
 
 
 def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(content)
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise UniverseError(
+            f"{path} cannot be written: {error.strerror}",
+            hint=f"free space on the disk of {path.parent}, or look at its owner and its permissions",
+        ) from error

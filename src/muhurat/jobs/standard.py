@@ -43,16 +43,17 @@ def write_standard(path: Path, *, with_accounts: bool) -> None:
 
 
 def _bod() -> Iterator[Entry]:
-    yield _entry("BOD", 10, "FTP contract file", "ftp_downloader", _FTP, on_failure="warn")
+    """The longest first, so that they end with the others: two of them are chains of downloads."""
+    yield _entry("BOD", 10, "DB backup", "db_backup", {"output_dir": "backups"})
+    yield _entry("BOD", 20, "DB clean", "db_clean", {"tables": "Margins,Holdings,Positions"}, ["DB backup"])
+    yield _entry("BOD", 30, "SPAN", "nse_span_downloader", {"prefer": "intraday"}, _CLEAN)
+    yield _entry("BOD", 40, "Bhavcopy", "download_and_process_bhavcopy", {}, _CLEAN, for_session="previous")
+    yield _entry("BOD", 50, "BSE masters", "download_bse_contract_master", {})
+    yield _entry("BOD", 60, "NSE contract master", "download_contract_master", _EXTRANET)
+    yield _entry("BOD", 70, "FTP contract file", "ftp_downloader", _FTP, on_failure="warn")
     copied = {"source": "downloads/ftp/*", "destination": ["inbox"]}
-    yield _entry("BOD", 20, "Copy files", "copy_files_src_dst", copied, ["FTP contract file"], on_failure="warn")
-    yield _entry("BOD", 30, "DB backup", "db_backup", {"output_dir": "backups"})
-    yield _entry("BOD", 40, "DB clean", "db_clean", {"tables": "Margins,Holdings,Positions"}, ["DB backup"])
-    yield _entry("BOD", 50, "Banned instruments", "download_banned_instruments", {}, _CLEAN)
-    yield _entry("BOD", 60, "Bhavcopy", "download_and_process_bhavcopy", {}, _CLEAN, for_session="previous")
-    yield _entry("BOD", 70, "BSE masters", "download_bse_contract_master", {})
-    yield _entry("BOD", 80, "NSE contract master", "download_contract_master", _EXTRANET)
-    yield _entry("BOD", 90, "SPAN", "nse_span_downloader", {"prefer": "intraday"}, _CLEAN)
+    yield _entry("BOD", 80, "Copy files", "copy_files_src_dst", copied, ["FTP contract file"], on_failure="warn")
+    yield _entry("BOD", 90, "Banned instruments", "download_banned_instruments", {}, _CLEAN)
     yield _entry("BOD", 100, "Most active", "download_nse_most_active_scripts", {})
     yield _entry("BOD", 110, "Cash margin", "upload_cash_margin", {}, _CLEAN)
     yield _entry("BOD", 120, "Holding and position", "upload_holding_and_position", {}, _CLEAN)

@@ -50,7 +50,8 @@ def judge(standing: Standing, run_id: str, ended: Ended, earlier: Sequence[int],
     """The event that ends an attempt; `earlier` are the row counts of earlier successes on other dates.
 
     What failed is tried again up to `retries` times, unless it was wrong use, the job said that trying again cannot
-    help, or it may not run twice and did not say that it was only too early. With `persistent`, one that was too early is tried again until its deadline.
+    help, or it may not run twice and did not say that it was only too early. With `persistent`, one that was too early
+    is tried again until its deadline.
     """
     kind, why, facts = _verdict(standing, ended, earlier, persistent)
     told = {

@@ -115,6 +115,14 @@ def in_one_line(text: str) -> str:
     return f"{head}: {'; '.join(rest)}" if rest else head
 
 
+def tally(rows: Sequence[Row]) -> dict[State, int]:
+    """How many rows are in each state."""
+    found: dict[State, int] = {}
+    for row in rows:
+        found[row.state] = found.get(row.state, 0) + 1
+    return found
+
+
 def last_line(attempt: Attempt) -> str:
     """What an attempt said last."""
     return log_tail(attempt, _LINE_BYTES).rstrip().rpartition("\n")[2]

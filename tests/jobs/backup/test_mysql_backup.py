@@ -269,6 +269,11 @@ def test_all_databases_of_a_server(tools: DeskTools, mariadb: MariaDb, mariadb_d
     assert manifest.tables[f"{mariadb_database}.BannedInstruments"] == 3
     assert manifest.server.endswith("/*")
 
+    done = clean(tools, "blobs:soft", **account, database=mariadb_database, mysql_container_name="")
+    assert done.facts["backup"] == str(file)
+    with pytest.raises(JobError, match="no verified backup of nosuch"):
+        clean(tools, "blobs", **account, database="nosuch", mysql_container_name="")
+
 
 def test_a_database_without_tables_gives_no_backup(tools: DeskTools, mariadb: MariaDb) -> None:
     mariadb.query("CREATE DATABASE IF NOT EXISTS hollow")

@@ -20,6 +20,7 @@ import pytest
 from muhurat.errors import MuhuratError, UsageError
 from muhurat.jobs.backup.base import BackupError, Databases, SqliteTarget, read_manifest
 from muhurat.jobs.backup.choosing import Asked
+from muhurat.jobs.backup.files import clear_leftovers, folder_aside, in_work
 from muhurat.jobs.backup.restoring import restore, same_content, target_of, verified
 from muhurat.jobs.backup.sqlite import refuse_ledger, wait_until_unused
 from muhurat.jobs.base import JobError, NotYet, Outcome
@@ -194,6 +195,47 @@ def test_a_full_disk_leaves_nothing_behind(tools: DeskTools, request: pytest.Fix
         backup(tools)
     assert "free space" in caught.value.hint
     assert not list((tools.data_dir / "backups").iterdir())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from muhurat.jobs.backup import sqlite
+from muhurat.jobs.backup.base import Databases
+from muhurat.jobs.library import db_backup
+from tests.jobs.library.tools import tools_in
+
+sqlite.checked_rows = lambda copy: os.kill(os.getpid(), signal.SIGKILL)
+folder = Path(sys.argv[1])
+with tools_in(folder) as tools:
+    tools.put(Databases, Databases("sqlite:///./data/reference.db", folder, folder / "data"))
+    db_backup.run(db_backup.DbBackupOptions(), tools)
+"""
+
+
+def test_what_a_killed_backup_left_is_gone_after_the_next(tools: DeskTools) -> None:
+    fill(tools)
+    folder = tools.data_dir / "backups"
+    root = Path(__file__).parents[3]
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tools.folder)], cwd=root, check=False)
+    assert killed.returncode == -9
+    assert len(list(folder.glob(".muhurat-reference-*/reference.db"))) == 1
+    assert len(list(folder.glob("reference_*.part"))) == 1
+
+    file = backup(tools).files[0]
+
+    assert sorted(path.name for path in folder.iterdir()) == [file.name, f"{file.name}.json"]
+
+
+def test_a_backup_that_still_works_is_left_alone(tmp_path: Path) -> None:
+    part = tmp_path / "reference_20260922_081500.db.gz.part"
+    part.touch()
+    with in_work(part), folder_aside(tmp_path, "reference") as aside:
+        clear_leftovers(tmp_path, "reference")
+        assert part.exists()
+        assert aside.exists()
+    clear_leftovers(tmp_path, "reference")
+    assert not part.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tools: DeskTools) -> None:

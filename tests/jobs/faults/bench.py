@@ -40,6 +40,7 @@ CACHE = "sqlite:///./cache/cache.db"
 
 _OWN_FOLDERS = ("run", "logs", "reference", "cache")
 """What is compared by content, or is the desk's own talk, beside the files."""
+_SQLITE_S = ("-shm", "-wal")
 _UNFINISHED = (".part", ".new", ".tmp", "-journal")
 _STARTS_S = 60
 _CAPBSET_DROP, _DAC_OVERRIDE, _DAC_READ_SEARCH = 24, 1, 2
@@ -229,7 +230,9 @@ class Bench:
         return {
             str(path.relative_to(self.folder)): _digest(path)
             for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and path.relative_to(self.folder).parts[0] not in _OWN_FOLDERS
+            if path.is_file()
+            and path.relative_to(self.folder).parts[0] not in _OWN_FOLDERS
+            and not path.name.endswith(_SQLITE_S)
         }
 
 
@@ -254,6 +257,7 @@ def _impatient(hasty: bool) -> Iterator[None]:
         if hasty:
             for module in ("venues.kite.rest", "venues.kite.instruments", "app.desk_work"):
                 patch.setattr(f"muhurat.{module}._TIMEOUT_S", 1.0)
+            patch.setattr("muhurat.jobs.backup.mysql.CONNECT_S", 1)
         yield
 
 

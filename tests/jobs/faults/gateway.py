@@ -72,7 +72,6 @@ class Gateway:
         whole, body = found.content, found.content
         if kind == "changed" and self._change is not None:
             whole = body = self._change(whole)
-            assert body != found.content, f"nothing was changed in {request.path}"
         if kind == "truncated":
             body = whole[: len(whole) // 2]
         told = {"Date": found.headers["date"]}

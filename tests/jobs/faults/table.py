@@ -235,11 +235,15 @@ ROWS: Final[Mapping[str, Row]] = {
     ),
     "go_no_go": Row(
         {
-            "missing": Trial(spoilt("data/desk.db", None), "the day was never opened"),
+            "missing": Trial(gateway("missing", "/user/profile"), "session: "),
             "forbidden": Trial(broker("rest_403", "/user/profile"), "session: "),
             "html": Trial(gateway("html", "/user/profile"), "session: "),
             "truncated": Trial(gateway("truncated", "/user/profile"), "session: "),
-            "wrong_date": "",
+            "wrong_date": Trial(
+                strikes.nothing,
+                "instrument master: of 2026-11-20",
+                ("--least-free-gb", "0.01", "--date", "2026-11-23"),
+            ),
             "changed_column": Trial(gateway("changed", "/user/profile", (b'"user_id"', b'"id"')), "session: "),
             "empty": Trial(strikes.without_rows("/user/profile", b'{"status":"success","data":{}}'), "session: "),
             "hang": Trial(broker("timeout", "/user/profile"), "session: "),
@@ -274,7 +278,7 @@ ROWS: Final[Mapping[str, Row]] = {
     ),
     "db_backup": Row(
         {
-            "missing": Trial(strikes.nothing, "no", ("--database", "elsewhere")),
+            "missing": Trial(strikes.nothing, "connect", _SILENT),
             "forbidden": Trial(unreadable("reference/reference.db"), "reference.db", humble=True),
             "html": Trial(spoilt("reference/reference.db", _a_page), "reference.db"),
             "truncated": Trial(spoilt("reference/reference.db", _half), "reference.db"),

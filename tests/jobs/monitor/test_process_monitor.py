@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,6 +235,38 @@ def test_one_mail_for_a_container_that_is_stopped(
     assert points == [True, True, False, True, False, False, True]
     containers.close()
     client.close()
+
+
+class StrictEngine(BaseHTTPRequestHandler):
+    """An engine that takes only what Docker 29 takes: API versions from 1.44 on."""
+
+    def do_GET(self) -> None:
+        version = self.path.split("/")[1]
+        if version == "_ping":
+            self.answer(200, b"OK")
+        elif version in ("v1.44", "v1.52"):
+            self.answer(200, b"[]")
+        else:
+            self.answer(400, b'{"message": "client version is too old. Minimum supported API version is 1.44"}')
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Api-Version", "1.52")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_an_engine_that_refuses_old_versions_is_asked_in_its_own() -> None:
+    with HTTPServer(("127.0.0.1", 0), StrictEngine) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        probe = ContainerProbe({"DOCKER_HOST": f"tcp://127.0.0.1:{server.server_port}"})
+        assert probe.look(["blitz_mysql"]) == {}
+        probe.close()
+        server.shutdown()
 
 
 def test_it_runs_in_the_background_until_it_is_stopped(parts: Parts) -> None:

@@ -6,7 +6,8 @@ Input and output of a program travel on one connection, output in frames (Docker
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import IO, Any, Final, Self, cast
 
@@ -23,6 +24,9 @@ _SILENCE_S: Final = 600
 """A dump may say nothing for long, while the server sorts a large table."""
 
 _WORDS: Final = 4000
+_ENDED_WITHIN_S: Final = 10.0
+_LOOKS: Final = 200
+_LOOK_AT_ENGINE: Final = "check that the Docker engine runs, and DOCKER_HOST"
 _CANNOT_START: Final = (126, 127)
 
 
@@ -42,7 +46,7 @@ class DockerLibrary:
                 self._name, list(arguments), stdin=True, environment={PASSWORD_VARIABLE: password}
             )
             words = self._converse(made["Id"], give, take)
-            code = self._api.exec_inspect(made["Id"])["ExitCode"]
+            code = self._exit_code(made["Id"])
         except docker.errors.APIError as error:
             if "executable file not found" in str(error):
                 return Ended(NOT_THERE, f"{arguments[0]} is not in {self.where}")
@@ -58,7 +62,7 @@ class DockerLibrary:
             giver = Giver(cast("IO[bytes]", _Input(stream)), give)
             giver.start()
             try:
-                for kind, chunk in frames_iter(stream, tty=False):
+                for kind, chunk in _frames(stream):
                     if kind == STDERR:
                         words = (words + chunk)[-_WORDS:]
                     else:
@@ -68,6 +72,19 @@ class DockerLibrary:
                 giver.join()
         giver.check()
         return words
+
+
+    def _exit_code(self, exec_id: str) -> int:
+        """The engine may learn of a program's end some moments after its output has ended."""
+        pause = threading.Event()
+        for _ in range(_LOOKS):
+            code = self._api.exec_inspect(exec_id)["ExitCode"]
+            if code is not None:
+                return int(code)
+            pause.wait(_ENDED_WITHIN_S / _LOOKS)
+        raise BackupError(
+            f"{self.where}: the connection to a program broke off while it ran", permanent=False, hint=_LOOK_AT_ENGINE
+        )
 
 
 class _Input:
@@ -99,6 +116,14 @@ def container_programs(name: str) -> DockerLibrary | None:
     return DockerLibrary(client, name) if found.status == "running" else None
 
 
+def _frames(stream: Any) -> Iterator[tuple[int, bytes]]:
+    """What a program writes, by stream; a connection that breaks is told as the engine's trouble."""
+    try:
+        yield from frames_iter(stream, tty=False)
+    except OSError as error:
+        raise _no_engine(error) from error
+
+
 def _raw(stream: Any) -> socket.socket:
     """The socket below what the library hands out: a plain one over TLS, wrapped in a reader otherwise."""
     return cast("socket.socket", getattr(stream, "_sock", stream))
@@ -112,4 +137,4 @@ def _shut(stream: Any, how: int) -> None:
 
 
 def _no_engine(error: Exception) -> BackupError:
-    return BackupError(f"the Docker engine does not answer: {error}", hint="check that it runs, and DOCKER_HOST")
+    return BackupError(f"the Docker engine does not answer: {error}", permanent=False, hint=_LOOK_AT_ENGINE)

@@ -6,16 +6,22 @@ import errno
 import gzip
 import hashlib
 import os
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from glob import escape
 from pathlib import Path
 from typing import IO, Final
 
 from muhurat.jobs.backup.base import BackupError, Sink
 from muhurat.jobs.backup.gpg import Encryption
+from muhurat.supervisor import lock
 
 PART: Final = ".part"
+_LOCK: Final = "lock"
+_STAMP: Final = f"{'[0-9]' * 8}_{'[0-9]' * 6}"
 _CHUNK: Final = 1 << 20
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -37,6 +43,38 @@ def part_of(target: Path) -> Iterator[Path]:
     finally:
         if part.exists():
             part.unlink()
+
+
+@contextmanager
+def in_work(part: Path) -> Iterator[None]:
+    """Show, by a lock that dies with us, that somebody still writes this part."""
+    held = lock.take(part)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+@contextmanager
+def folder_aside(folder: Path, name: str) -> Iterator[Path]:
+    """A folder of our own in `folder`, for the owner alone, gone with all that is in it when the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".muhurat-{name}-", dir=folder) as aside:
+        mark = Path(aside) / _LOCK
+        mark.touch()
+        with in_work(mark):
+            yield Path(aside)
+
+
+def clear_leftovers(folder: Path, name: str) -> None:
+    """Remove what backups of a database left that were killed at work: parts and copies that nobody holds any more."""
+    for part in folder.glob(f"{escape(name)}_{_STAMP}*{PART}"):
+        if not lock.is_held(part):
+            part.unlink(missing_ok=True)
+    for mark in folder.glob(f".muhurat-{escape(name)}-*/{_LOCK}"):
+        if not lock.is_held(mark):
+            shutil.rmtree(mark.parent, ignore_errors=True)
 
 
 def commit(part: Path, target: Path) -> None:

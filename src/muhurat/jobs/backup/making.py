@@ -16,7 +16,17 @@ from muhurat.jobs.backup.base import (
     manifest_path,
     manifests,
 )
-from muhurat.jobs.backup.files import Packed, digest_of, packing, part_of, sha256_of, unpacked, write_whole
+from muhurat.jobs.backup.files import (
+    Packed,
+    clear_leftovers,
+    digest_of,
+    in_work,
+    packing,
+    part_of,
+    sha256_of,
+    unpacked,
+    write_whole,
+)
 from muhurat.jobs.backup.gpg import Encryption
 from muhurat.jobs.base import JobError
 
@@ -41,7 +51,8 @@ def make(
     identity = source.identity()
     before = checksum() if checksum else None
     target = _free_name(source, place, clock)
-    with part_of(target) as part:
+    clear_leftovers(place.folder, source.name)
+    with part_of(target) as part, in_work(part):
         with packing(part, compress=place.compress, encryption=place.encryption) as packed:
             rows = source.dump(packed.write)
         _prove(part, packed, place)
@@ -92,7 +103,7 @@ def require_backup(
     """
     doubts = []
     for manifest in _of_day(folders, day):
-        if manifest.database != database or manifest.server != identity:
+        if not _covers(manifest, database, identity):
             doubts.append(f"{manifest.file} is of {manifest.database} at {manifest.server}")
             continue
         wrong = changed(manifest)
@@ -104,6 +115,14 @@ def require_backup(
         + (f": {'; '.join(doubts[:3])}" if doubts else ""),
         hint=f"run {job} first, and make it a dependency of this job",
     )
+
+
+def _covers(manifest: Manifest, database: str, identity: str) -> bool:
+    """Whether it is of this very database, or of all databases of its server, this one among them."""
+    if (manifest.database, manifest.server) == (database, identity):
+        return True
+    of_all = f"{identity.removesuffix(database)}*"
+    return manifest.server == of_all and any(table.startswith(f"{database}.") for table in manifest.tables)
 
 
 def _of_day(folders: Sequence[Path], day: date) -> Iterator[Manifest]:

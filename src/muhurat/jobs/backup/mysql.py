@@ -17,6 +17,9 @@ from muhurat.jobs.backup.programs import Ended, Programs, programs_of
 
 SUFFIX: Final = ".sql"
 
+CONNECT_S: Final = 10
+"""So long a server may be silent when it is asked who it is, which comes before everything else."""
+
 _DUMP_PROGRAMS: Final = ("mariadb-dump", "mysqldump")
 _CLIENTS: Final = ("mariadb", "mysql")
 _DUMP_OPTIONS: Final = (
@@ -106,7 +109,8 @@ class MysqlSource:
         """The lines of the answer to one statement."""
         answer: list[bytes] = []
         database = (self._target.database,) if inside and self._target.database else ()
-        options = ("--batch", "--raw", "--skip-column-names", "--default-character-set=utf8mb4", *database)
+        patience = f"--connect-timeout={CONNECT_S}"
+        options = (patience, "--batch", "--raw", "--skip-column-names", "--default-character-set=utf8mb4", *database)
         ended = self._run(_CLIENTS, options, (question.encode() + b";\n",), answer.append)
         if ended.code:
             raise self._failed("asking", ended)

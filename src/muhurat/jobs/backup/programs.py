@@ -115,7 +115,7 @@ class Giver(threading.Thread):
             with self._pipe:
                 for chunk in self._give:
                     self._pipe.write(chunk)
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             pass  # the program ended before its input; its exit code and its words say why
         except (OSError, BackupError) as error:
             self._failure = error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -18,6 +17,7 @@ from typing import Final
 import psutil
 
 from muhurat.jobs.backup.base import LEDGER, BackupError, Kind, Sink
+from muhurat.jobs.backup.files import folder_aside
 from muhurat.jobs.base import JobError, NotYet
 from muhurat.supervisor.kernel import pids
 
@@ -50,9 +50,8 @@ class SqliteSource:
             raise BackupError(
                 f"{self._path} is no database: there is no such file", hint="check --database, or stores.reference"
             )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=self._folder) as aside:
-            copy = Path(aside) / self._path.name
+        with folder_aside(self._folder, self.name) as aside:
+            copy = aside / self._path.name
             self._copy_to(copy)
             rows = checked_rows(copy)
             with copy.open("rb") as file:

@@ -1,7 +1,8 @@
 """Docker containers by name, asked of the engine's own API; `DOCKER_HOST` says which engine.
 
-Docker Engine API v1.41: `GET /containers/json?all=1`, `GET /containers/{id}/json`, `GET /containers/{id}/stats?
-stream=0&one-shot=1` (https://docs.docker.com/reference/api/engine/version/v1.41/).
+Docker Engine API from v1.41 on: `GET /containers/json?all=1`, `GET /containers/{id}/json`, `GET /containers/{id}/stats?
+stream=0&one-shot=1` (https://docs.docker.com/reference/api/engine/version/v1.41/). The engine is spoken to in its own
+newest version, which it tells in the header `Api-Version` of `GET /_ping`: engines refuse old ones, 29 those before 1.44.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import httpx
 
 DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
-_API: Final = "/v1.41"
 _ANSWER_S: Final = 4.0
 
 
@@ -43,6 +43,7 @@ class ContainerProbe:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = environment
         self._client: httpx.Client | None = None
+        self._version = ""
         self._cpu: dict[str, tuple[int, int]] = {}
 
     def look(self, names: Sequence[str]) -> Mapping[str, Sample]:
@@ -94,12 +95,15 @@ class ContainerProbe:
         try:
             if self._client is None:
                 self._client = _client(self._environment)
-            answer = self._client.get(_API + path, params=query)
+            if not self._version:
+                self._version = _version(self._client)
+            answer = self._client.get(self._version + path, params=query)
             if answer.status_code == httpx.codes.NOT_FOUND:
                 raise _Gone(path)
             answer.raise_for_status()
             return answer.json()
         except (httpx.HTTPError, ValueError, OSError) as error:
+            self._version = ""  # it may be another engine when it answers again
             raise NoEngine(
                 f"the Docker engine does not answer: {str(error) or type(error).__name__}",
                 hint="check that it runs, and DOCKER_HOST",
@@ -119,6 +123,14 @@ def _client(environment: Mapping[str, str]) -> httpx.Client:
     secure = bool(environment.get("DOCKER_TLS_VERIFY")) or parts.scheme == "https"
     address = f"{'https' if secure else 'http'}://{parts.netloc}"
     return httpx.Client(verify=_trust(environment, secure), base_url=address, timeout=_ANSWER_S, trust_env=False)
+
+
+def _version(client: httpx.Client) -> str:
+    """The beginning of every path, `/v1.52`; empty for an engine that does not tell, which then takes its newest."""
+    ping = client.get("/_ping")
+    ping.raise_for_status()
+    told = ping.headers.get("Api-Version", "")
+    return f"/v{told}" if told else ""
 
 
 def _trust(environment: Mapping[str, str], secure: bool) -> ssl.SSLContext:

@@ -63,9 +63,9 @@ def _by_status(what: str, error: Exception) -> VenueError:
 
 def _unreached(error: RequestException) -> str:
     """Which address gave no whole answer, and why, as far as the library tells."""
-    from muhurat.venues.kite.paced import Drips
+    from muhurat.venues.kite.paced import Unfinished
 
-    why = str(error) if isinstance(error, Drips) else type(error).__name__
+    why = str(error) if isinstance(error, Unfinished) else type(error).__name__
     url = error.request.url if error.request is not None else None
     return f"Kite could not be reached at {place_of(url or '')} ({why})"
 

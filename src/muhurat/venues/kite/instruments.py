@@ -26,6 +26,7 @@ from muhurat.model.instrument import Instrument, InstrumentType
 from muhurat.venues.calls import patiently
 from muhurat.venues.kite.login import KiteToken
 from muhurat.venues.pace import Pace
+from muhurat.venues.part_file import part_of
 from muhurat.venues.refusals import Unavailable, WebPage, beginning
 
 COLUMNS: Final = (
@@ -120,15 +121,15 @@ def parse_instruments(text: str, *, source: str) -> list[Instrument]:
 
 
 def save_instruments(folder: Path, day: date, instruments: Iterable[Instrument]) -> Path:
-    """Keep a day's instruments in `kite_instruments_<YYYYMMDD>.csv`, in the dump's own form; replaces an older one."""
+    """Keep a day's instruments in `kite_instruments_<YYYYMMDD>.csv`, in the dump's own form; replaces an older one.
+
+    Raises `DiskTrouble`, and then leaves the older one.
+    """
     path = instruments_path(folder, day)
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", newline="", encoding="utf-8") as file:
+    with part_of(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(_row(each) for each in instruments)
-    fresh.replace(path)
     return path
 
 

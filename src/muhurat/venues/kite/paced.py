@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from requests import PreparedRequest, ReadTimeout, Response
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ChunkedEncodingError
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -24,12 +23,12 @@ TOTAL_TIMEOUTS: Final = 5
 """So many time-outs long may all of an answer take."""
 
 
-class Drips(ReadTimeout):
-    """An answer came, and too slowly."""
+class Unfinished(ReadTimeout):
+    """An answer began, and came too slowly or not to its end."""
 
 
 def give_pace(session: Session, clock: Clock, timeout_s: float) -> None:
-    """Let a session of `requests` give up answers that drip; they raise `Drips`."""
+    """Let a session of `requests` give up answers that drip; they raise `Unfinished`."""
     for scheme in ("https://", "http://"):
         session.mount(scheme, _PacedAdapter(clock, timeout_s))
 
@@ -58,11 +57,13 @@ class _PacedAdapter(HTTPAdapter):
             while piece := raw.read1(decode_content=False):
                 pieces.append(piece)
                 if (slow := pace.complaint(len(piece))) is not None:
-                    raise Drips(f"it {slow}", request=request)
+                    raise Unfinished(f"it {slow}", request=request)
+            if raw.length_remaining:
+                raise Unfinished(f"it broke off with {raw.length_remaining:,} bytes to come", request=request)
         except ReadTimeoutError as error:
             raise ReadTimeout(error, request=request) from error
         except HTTPError as error:
-            raise ChunkedEncodingError(error, request=request) from error
+            raise Unfinished("it broke off", request=request) from error
         finally:
             raw.close()
         return b"".join(pieces)
