@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -50,7 +51,7 @@ class DeskWork:
 
     def public_ip(self) -> tuple[str, str] | None:
         chosen = self._desk.jobs.public_ip if self._desk.jobs else None
-        return None if chosen is None else (_get(chosen.ask).text.strip(), chosen.registered)
+        return None if chosen is None else (_address(_get(chosen.ask).text, chosen.ask), chosen.registered)
 
     def limits(self) -> str | None:
         trading = self._desk.trading
@@ -61,6 +62,15 @@ class DeskWork:
             f"{risk.max_trades_per_day} trades, daily loss {risk.max_daily_loss:,.0f}, "
             f"order at most {risk.max_order_quantity} units or {risk.max_order_value:,.0f} rupees"
         )
+
+
+def _address(answer: str, url: str) -> str:
+    """The IP address that an answer is; raises `VenueError` for anything else, such as an error page."""
+    try:
+        return str(ip_address(answer.strip()))
+    except ValueError:
+        hint = "correct jobs.public_ip.ask in the desk file"
+        raise VenueError(f"{url} answers {answer.strip()[:40]!r}, which is no address", hint=hint) from None
 
 
 def _get(url: str) -> httpx.Response:

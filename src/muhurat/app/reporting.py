@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,14 +36,14 @@ def jobs_desk(desk: Desk, clock: Clock) -> Iterator[JobsDesk | None]:
         return
     history, registry = run_history(desk, clock), live_registry(desk, clock)
     run_dir = desk.run_dir / JOBS
-    yield JobsDesk(
-        history=history,
-        operator=lambda who: day_operator(desk, clock, history, who, registry),
-        problem=lambda: _problem(registry),
-        runner=lambda day: next(filter(None, (holder(run_dir, day, phase) for phase in PHASES)), ""),
-        run_dir=desk.run_dir,
-    )
-    history.close()
+    with closing(history):
+        yield JobsDesk(
+            history=history,
+            operator=lambda who: day_operator(desk, clock, history, who, registry),
+            problem=lambda: _problem(registry),
+            runner=lambda day: next(filter(None, (holder(run_dir, day, phase) for phase in PHASES)), ""),
+            run_dir=desk.run_dir,
+        )
 
 
 def _problem(registry: LiveRegistry) -> str:

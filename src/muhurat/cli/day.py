@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -220,7 +221,7 @@ class _Work:
         from muhurat import app
         from muhurat.app.day import clock_and_history, day_operator, day_runner
 
-        desk, who = app.open_desk(desk_file, overlay or []), getpass.getuser()
+        desk, who = app.open_desk(desk_file, overlay or []), _user()
         clock, history = clock_and_history(desk)
         try:
             operator = day_operator(desk, clock, history, who)
@@ -311,6 +312,14 @@ class _Work:
             return await work(stop=stop)
 
         return asyncio.run(until_stopped())
+
+
+def _user() -> str:
+    """Who types; a container's user may have a number and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _said(row: Row, said: dict[str, str]) -> str:

@@ -246,7 +246,7 @@ class JobsSection(Section):
     registry: Path = Path("process.json")
     bod: PhaseSection = PhaseSection(at="08:00", deadline="09:00")
     eod: PhaseSection = PhaseSection(at="close+10m")
-    parallel: int = Field(default=4, ge=1, le=32)
+    parallel: int = Field(default=6, ge=1, le=32)
     path_map: dict[str, Path] = {}
     public_ip: PublicIpSection | None = None
 

@@ -130,6 +130,11 @@ def _sqlite(path: Path) -> Iterator[Opened]:
             yield _SqliteDatabase(database)
             database.execute("COMMIT")
     except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith(sqlite.DISK):
+            raise JobError(
+                f"{path}: {error}",
+                hint=f"free space on the disk of {path.parent}, and look at its owner. Nothing was cleaned",
+            ) from error
         raise NotYet(f"{path}: {error}", hint="try again when nobody writes to it") from error
     except sqlite3.DatabaseError as error:
         raise JobError(f"{path}: {error}", hint="`muhurat db restore` brings a backup back") from error

@@ -43,6 +43,7 @@ _HINTS: Final = (
     ("2002", "check that the server runs, host and port"),
     ("2003", "check that the server runs, host and port"),
     ("2005", "check the host's name"),
+    ("2013", "check that host and port are those of a MySQL or MariaDB server, and that it answers"),
 )
 
 

@@ -26,7 +26,7 @@ WAITED_FOR_WRITERS_S: Final = 10.0
 
 _CHUNK: Final = 1 << 20
 _COMPANIONS: Final = ("-wal", "-shm", "-journal")
-_DISK: Final = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+DISK: Final = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 _LOOKS_A_SECOND: Final = 10
 
 
@@ -65,7 +65,7 @@ class SqliteSource:
                 source.backup(target, pages=-1)
                 target.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.Error as error:
-            if error.sqlite_errorname.startswith(_DISK):
+            if error.sqlite_errorname.startswith(DISK):
                 size = self._path.stat().st_size
                 raise BackupError(
                     f"{self._path} ({size:,} bytes) cannot be copied into {self._folder}: {error}",

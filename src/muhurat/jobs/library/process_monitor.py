@@ -38,6 +38,7 @@ def run(options: ProcessMonitorOptions, tools: Tools) -> Outcome:
         up = sum(sample.running for sample in samples.values())
         tools.progress(up, len(samples), f"{up} of {len(samples)} are running")
 
+    tools.get(Watched).entries()  # a registry that cannot be read ends the job before it begins
     containers = ContainerProbe()
     try:
         monitor = ProcessMonitor(_parts(tools, containers), options.interval_s, shown)

@@ -22,9 +22,12 @@ def run(options: UploadInstrumentMasterOptions, tools: Tools) -> Outcome:
     source, found = tools.get(InstrumentSource), list[Instrument]()
     for number, exchange in enumerate(options.exchanges):
         tools.progress(number, len(options.exchanges), f"fetching instruments of {exchange}")
-        found += source.fetch([exchange])
-    if not found:
-        raise JobError(f"the broker lists no instruments of {', '.join(options.exchanges)}", hint="try again later")
+        listed = source.fetch([exchange])
+        if not listed:
+            raise JobError(
+                f"the broker lists no instruments of {exchange}", permanent=False, hint="nothing was changed; try again"
+            )
+        found += listed
     tools.progress(len(options.exchanges), len(options.exchanges), "loading")
     with tools.get(ReferenceStore).transaction() as transaction:
         transaction.delete("Instruments", where={})
