@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from muhurat.clock import ist
 from muhurat.config.sections import PhaseSection
 from muhurat.heartbeat import Heartbeat
 from muhurat.jobs.expectation import Expectations
@@ -47,7 +48,14 @@ class MadeJobs:
 
     def jobs_desk(self) -> JobsDesk:
         """What web is given of the jobs."""
-        expected = Expectations(self.registry, self.desk.place.calendar, HALVES, self.desk.folder)  # type: ignore[arg-type]
+        calendar, clock = self.desk.place.calendar, self.desk.clock
+        expected = Expectations(
+            self.registry,
+            calendar,
+            HALVES,
+            self.desk.folder,
+            lambda: ist(clock.now_ns()).date(),  # type: ignore[arg-type]
+        )
         return JobsDesk(
             history=self.history,
             operator=lambda who: Operator(self.history, expected, self.desk.clock, who),

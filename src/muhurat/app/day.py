@@ -10,12 +10,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from muhurat.app.desk import calendar_of, clock_of, start
-from muhurat.clock import Clock
+from muhurat.clock import Clock, ist
 from muhurat.config import Desk, read_dotenv
 from muhurat.errors import UsageError
 
 if TYPE_CHECKING:
-    from muhurat.config.sections import JobsSection
+    from muhurat.config.sections import JobsSection, PhaseSection
+    from muhurat.jobs.base import Phase
     from muhurat.jobs.expectation import Expectations
     from muhurat.jobs.live_registry import LiveRegistry
     from muhurat.jobs.operator import Operator
@@ -57,7 +58,7 @@ def day_runner(desk: Desk, clock: Clock, history: RunHistory) -> Runner:
         history=history,
         attempts=Attempts(workplace, clock),
         registry=registry,
-        plan=_expectations(desk, registry).of,
+        plan=_expectations(desk, registry, clock).of,
         clock=clock,
         alerts=Alerts(desk.run_dir, clock),
     )
@@ -71,13 +72,13 @@ def day_operator(
     from muhurat.jobs.operator import Operator
 
     followed = live_registry(desk, clock) if registry is None else registry
-    return Operator(history, _expectations(desk, followed), clock, who)
+    return Operator(history, _expectations(desk, followed, clock), clock, who)
 
 
 def day_plan(desk: Desk, clock: Clock, day: date) -> DayPlan:
     """What a date should have. Raises `ConfigError` for a wrong registry, `CalendarError` beyond the calendar."""
     registry = live_registry(desk, clock)
-    return _expectations(desk, registry).plan(registry.current(), day)
+    return _expectations(desk, registry, clock).plan(registry.current(), day)
 
 
 def live_registry(desk: Desk, clock: Clock) -> LiveRegistry:
@@ -140,7 +141,7 @@ def run_checker(desk: Desk) -> None:
     from muhurat.supervisor.alerts import Alerts
 
     clock = start(CHECKER, desk)
-    history, expected = run_history(desk, clock), _expectations(desk, live_registry(desk, clock))
+    history, expected = run_history(desk, clock), _expectations(desk, live_registry(desk, clock), clock)
     checker = Checker(
         history,
         expected,
@@ -166,11 +167,12 @@ def clock_and_history(desk: Desk) -> tuple[Clock, RunHistory]:
     return clock, run_history(desk, clock)
 
 
-def _expectations(desk: Desk, registry: LiveRegistry) -> Expectations:
+def _expectations(desk: Desk, registry: LiveRegistry, clock: Clock) -> Expectations:
     from muhurat.jobs.expectation import Expectations
 
     jobs = _jobs(desk)
-    return Expectations(registry, calendar_of(desk), {"BOD": jobs.bod, "EOD": jobs.eod}, desk.folder)
+    halves: dict[Phase, PhaseSection] = {"BOD": jobs.bod, "EOD": jobs.eod}
+    return Expectations(registry, calendar_of(desk), halves, desk.folder, lambda: ist(clock.now_ns()).date())
 
 
 def _jobs(desk: Desk) -> JobsSection:

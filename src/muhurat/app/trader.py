@@ -166,7 +166,7 @@ def _session_facts(desk: Desk, clock: Clock, settings: Sequence[str]) -> Session
 
 
 def _banned(desk: Desk, clock: Clock, day: date) -> tuple[str, ...] | None:
-    """The stocks in which nothing may be opened today; None unless a job of this day has loaded the exchange's list."""
+    """The stocks in which nothing may be opened today; None unless a job of this day has loaded this day's list."""
     from muhurat.app.parts import reference_store
 
     if desk.jobs is None:
@@ -177,6 +177,8 @@ def _banned(desk: Desk, clock: Clock, day: date) -> tuple[str, ...] | None:
         return None
     with closing(reference_store(desk, clock)) as store:
         listed = store.read("BannedInstruments", where={"IsBanned": True}, order_by=("Symbol",))
+    if any(row["TradeDate"] not in (None, day) and not row["IsUserCreated"] for row in listed):
+        return None
     return tuple(dict.fromkeys(str(row["Symbol"]) for row in listed))
 
 

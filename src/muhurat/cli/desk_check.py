@@ -18,6 +18,9 @@ from muhurat.errors import ConfigError, ConfigProblem, MuhuratError
 
 Verdict = Literal["ok", "note", "wrong"]
 _CONNECT_S: Final = 3.0
+_ADAPTERS_S: Final = 15.0
+"""A database that is new to the desk gets its tables first."""
+
 _LEAST_FREE_GB: Final = 5.0
 _LOOKED_AT: Final = frozenset({"kite", "kite_ticker", "ticks"})
 
@@ -182,30 +185,35 @@ def _jobs(desk: Desk, clock: Clock) -> list[Finding]:
     from muhurat.app.adapters import adapters
     from muhurat.jobs.adapters import ask_all
 
-    asked = [each for each in adapters(desk, clock).all if each.name not in _LOOKED_AT]
-    findings = _registry(desk)
-    for state in ask_all(asked, clock, _CONNECT_S):
+    sessions, findings = _registry(desk)
+    skipped = _LOOKED_AT if "extranet" in sessions else _LOOKED_AT | {"connect2nse"}
+    asked = [each for each in adapters(desk, clock).all if each.name not in skipped]
+    for state in ask_all(asked, clock, _ADAPTERS_S):
         verdict: Verdict = "ok" if state.reachable else "wrong"
         detail = f"{state.address} answers" if state.reachable else f"{state.address}: {state.detail}"
         findings.append(Finding(state.name.replace("_", " "), verdict, detail, state.hint))
     return findings
 
 
-def _registry(desk: Desk) -> list[Finding]:
-    """`process.json`: every mistake, or what its operator should know."""
+def _registry(desk: Desk) -> tuple[frozenset[str], list[Finding]]:
+    """`process.json`: whose sessions its active jobs want; and every mistake, or what its operator should know."""
+    from muhurat.jobs.base import job_named
     from muhurat.jobs.registry import registry_file, warnings
 
     file = registry_file(desk)
     if file is None:
-        return []
+        return frozenset(), []
     try:
         registry = file.current()
     except ConfigError as error:
-        return [Finding(f"{file.source.name} {each.path}", "wrong", each.message, each.hint) for each in error.problems]
+        return frozenset(), [
+            Finding(f"{file.source.name} {each.path}", "wrong", each.message, each.hint) for each in error.problems
+        ]
     active = sum(process.is_active for process in registry.processes)
     sound = Finding("registry", "ok", f"{registry.source}: {len(registry.processes)} processes, {active} active")
     noted = [Finding(f"{file.source.name} {each.path}", "note", each.message, each.hint) for each in warnings(registry)]
-    return [sound, *noted]
+    sessions = {job_named(process.job).session for process in registry.processes if process.is_active and process.job}
+    return frozenset(sessions), [sound, *noted]
 
 
 def _answers(host: str, port: int) -> bool:

@@ -101,7 +101,7 @@ def _field_named(job: Job, key: str) -> str | None:
     near = get_close_matches(plain, fields, n=1)
     raise UsageError(
         f"{job.name} has no option --{key}" + (f"; did you mean --{near[0]}?" if near else ""),
-        hint=f"its options: {', '.join(f'--{name}' for name in fields) or 'none'}, and --date",
+        hint=f"its options: {', '.join(f'--{name}' for name in dict.fromkeys((*fields, 'date')))}",
     )
 
 

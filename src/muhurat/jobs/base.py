@@ -105,6 +105,7 @@ class Tools(Protocol):
 class Job:
     """One job. `run` does the work; `idempotent` says that a run that was cut off may be run again.
 
+    `present` says that it works on what is now, whatever the date, and so is skipped for a date that is over.
     `writes` names the reference store's tables it changes (a backup must come before it); `session`, whose session it
     wants at the venue (`none`, `nse`, `kite`, `extranet`, `ftp`), for people.
     """
@@ -116,6 +117,7 @@ class Job:
     on_failure: OnFailure = "block"
     for_session: ForSession = "today"
     idempotent: bool = True
+    present: bool = False
     writes: tuple[str, ...] = ()
     session: str = "none"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -24,13 +24,19 @@ class Expectations:
     """The plans of a desk's days, each made once as long as the registry stays as it is."""
 
     def __init__(
-        self, registry: LiveRegistry, calendar: Calendar, halves: Mapping[Phase, PhaseSection], folder: Path
+        self,
+        registry: LiveRegistry,
+        calendar: Calendar,
+        halves: Mapping[Phase, PhaseSection],
+        folder: Path,
+        today: Callable[[], date],
     ) -> None:
         self._registry = registry
+        self._today = today
         self._calendar = calendar
         self._halves = halves
         self._folder = folder
-        self._made: dict[date, tuple[str, list[Expected]]] = {}
+        self._made: dict[date, tuple[tuple[str, bool], list[Expected]]] = {}
 
     def __call__(self, day: date) -> Sequence[Expected]:
         """What the date should have. Raises `ConfigError` without a valid registry, `CalendarError` beyond the data."""
@@ -39,14 +45,15 @@ class Expectations:
     def of(self, registry: Registry, day: date) -> Sequence[Expected]:
         """What the date should have by a registry. Raises `CalendarError` beyond the calendar's data."""
         made = self._made.get(day)
-        if made is None or made[0] != registry.digest:
-            made = registry.digest, expected_of(self.plan(registry, day))
+        known_as = registry.digest, day < self._today()
+        if made is None or made[0] != known_as:
+            made = known_as, expected_of(self.plan(registry, day))
             self._made = {day: made}
         return made[1]
 
     def plan(self, registry: Registry, day: date) -> DayPlan:
         """The whole plan, with the inputs that are there now."""
-        return plan_day(registry, self._calendar, day, self._halves, self._folder)
+        return plan_day(registry, self._calendar, day, self._halves, self._folder, over=day < self._today())
 
 
 def expected_of(plan: DayPlan) -> list[Expected]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from muhurat.calendars.calendar import Calendar, DayStatus
 from muhurat.calendars.session import Session, at
 from muhurat.config.sections import PhaseSection
-from muhurat.jobs.base import ForSession, Phase
+from muhurat.jobs.base import ForSession, Phase, job_named
 from muhurat.jobs.process import Process, Registry
 from muhurat.jobs.registry_document import WEEKDAYS
 
@@ -74,9 +74,18 @@ class DayPlan:
 
 
 def plan_day(
-    registry: Registry, calendar: Calendar, day: date, halves: Mapping[Phase, PhaseSection], folder: Path
+    registry: Registry,
+    calendar: Calendar,
+    day: date,
+    halves: Mapping[Phase, PhaseSection],
+    folder: Path,
+    *,
+    over: bool = False,
 ) -> DayPlan:
     """The plan of a date; `halves` are `jobs.bod` and `jobs.eod` of the desk file, `folder` the desk's.
+
+    On a date that is `over`, jobs that work on what is now are skipped: a missed day's catching up must not put another
+    day's bans in the place of today's.
 
     Raises `CalendarError` for a date beyond the calendar's data, or with a session whose hours are not published: such
     a day is not opened.
@@ -86,7 +95,7 @@ def plan_day(
     for phase in PHASES:
         half = halves[phase]
         processes = registry.phase(phase)
-        skips = {process.name: skip_reason(process, calendar, day) for process in processes}
+        skips = {process.name: skip_reason(process, calendar, day, over=over) for process in processes}
         waves = waves_of(processes, {name for name, reason in skips.items() if reason})
         begins_ns, due_ns = instant(half.at, day, session), instant(half.deadline, day, session)
         planned.append(
@@ -112,8 +121,9 @@ def plan_day(
     return DayPlan(day, status, why, session, tuple(planned))
 
 
-def skip_reason(process: Process, calendar: Calendar, day: date) -> str:
-    """Why a process does not run on a date: inactive, another day of the week, no session; empty when it runs."""
+def skip_reason(process: Process, calendar: Calendar, day: date, *, over: bool = False) -> str:
+    """Why a process does not run on a date: inactive, another day of the week, no session, or it works on what is now
+    and the date is `over`; empty when it runs."""
     if not process.is_active:
         return "not active"
     weekday = WEEKDAYS[day.weekday()]
@@ -121,6 +131,8 @@ def skip_reason(process: Process, calendar: Calendar, day: date) -> str:
         return f"runs on {', '.join(process.days)}, and this is a {day:%A}"
     if not calendar.is_open(day) and not process.run_on_holidays:
         return f"{calendar.mic} is closed: {calendar.why(day)}"
+    if over and process.job is not None and job_named(process.job).present:
+        return "works on what is now, and this date is over"
     return ""
 
 

@@ -73,7 +73,6 @@ class DockerLibrary:
         giver.check()
         return words
 
-
     def _exit_code(self, exec_id: str) -> int:
         """The engine may learn of a program's end some moments after its output has ended."""
         pause = threading.Event()

@@ -34,5 +34,6 @@ JOB = Job(
     help="Empty the cache, behind today's backup of it.",
     options=CacheDeleteOptions,
     run=run,
+    present=True,
     on_failure="warn",
 )

@@ -92,5 +92,6 @@ JOB = Job(
     help="Empty tables, behind today's verified backup.",
     options=DbCleanOptions,
     run=run,
+    present=True,
     writes=("*",),
 )

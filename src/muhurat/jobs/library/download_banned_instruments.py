@@ -64,6 +64,7 @@ JOB = Job(
     help="Load the stocks in which no new F&O position may be opened today.",
     options=DownloadBannedInstrumentsOptions,
     run=run,
+    present=True,
     writes=(TABLE,),
     session="nse",
 )

@@ -55,4 +55,5 @@ JOB = Job(
     help="Download BSE's masters of scrips and of derivatives contracts.",
     options=DownloadBseContractMasterOptions,
     run=run,
+    present=True,
 )

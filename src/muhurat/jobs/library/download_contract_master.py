@@ -174,5 +174,6 @@ JOB = Job(
     help="Download NSE's masters of contracts and securities from the members' extranet.",
     options=DownloadContractMasterOptions,
     run=run,
+    present=True,
     session="extranet",
 )

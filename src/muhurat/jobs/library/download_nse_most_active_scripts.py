@@ -38,6 +38,7 @@ JOB = Job(
     help="Put NSE's list of gainers into the cache.",
     options=DownloadNseMostActiveScriptsOptions,
     run=run,
+    present=True,
     on_failure="warn",
     session="nse",
 )

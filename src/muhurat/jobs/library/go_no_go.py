@@ -45,7 +45,8 @@ def run(options: GoNoGoOptions, tools: Tools) -> Outcome:
     no = [f"{check.name}: {check.detail}" for check in checks if check.ok is False]
     tools.get(Cache).set(KEY, msgspec.json.encode(told | {"go": not no}))
     if no:
-        raise JobError(f"NO-GO: {'; '.join(no)}", hint="mend it and run this job again: `muhurat day rerun go_no_go`")
+        hint = "mend it, then `muhurat day rerun --from-failed`"
+        raise JobError(f"NO-GO: {'; '.join(no)}", permanent=False, hint=hint)
     facts = {check.name: check.detail for check in checks}
     return Outcome(f"GO: {sum(check.ok is True for check in checks)} checks passed", facts=facts)
 
@@ -114,5 +115,6 @@ JOB = Job(
     help="Say whether the desk may trade today.",
     options=GoNoGoOptions,
     run=run,
+    present=True,
     session="kite",
 )

@@ -26,5 +26,6 @@ JOB = Job(
     help="Choose the day's instruments of every feed.",
     options=PrepareUniverseOptions,
     run=run,
+    present=True,
     session="kite",
 )

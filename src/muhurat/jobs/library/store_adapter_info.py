@@ -41,5 +41,6 @@ JOB = Job(
     help="Show how every venue, store and mail server is.",
     options=StoreAdapterInfoOptions,
     run=run,
+    present=True,
     on_failure="warn",
 )

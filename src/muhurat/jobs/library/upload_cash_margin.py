@@ -47,6 +47,7 @@ JOB = Job(
     help="Load the account's margins.",
     options=UploadCashMarginOptions,
     run=run,
+    present=True,
     writes=("Margins",),
     session="kite",
 )

@@ -68,6 +68,7 @@ JOB = Job(
     help="Load the account's holdings and positions.",
     options=UploadHoldingAndPositionOptions,
     run=run,
+    present=True,
     writes=("Holdings", "Positions"),
     session="kite",
 )

@@ -22,12 +22,9 @@ def run(options: UploadInstrumentMasterOptions, tools: Tools) -> Outcome:
     source, found = tools.get(InstrumentSource), list[Instrument]()
     for number, exchange in enumerate(options.exchanges):
         tools.progress(number, len(options.exchanges), f"fetching instruments of {exchange}")
-        listed = source.fetch([exchange])
-        if not listed:
-            raise JobError(
-                f"the broker lists no instruments of {exchange}", permanent=False, hint="nothing was changed; try again"
-            )
-        found += listed
+        found += source.fetch([exchange])
+    if not found:
+        raise JobError(f"the broker lists no instruments of {', '.join(options.exchanges)}", hint="try again later")
     tools.progress(len(options.exchanges), len(options.exchanges), "loading")
     with tools.get(ReferenceStore).transaction() as transaction:
         transaction.delete("Instruments", where={})
@@ -56,6 +53,7 @@ JOB = Job(
     help="Load the broker's instrument master of the day.",
     options=UploadInstrumentMasterOptions,
     run=run,
+    present=True,
     writes=("Instruments",),
     session="kite",
 )

@@ -28,8 +28,10 @@ def stored(column: Column[Any], values: Sequence[Any]) -> list[Any]:
 
     A list of just one value stands for that value all the way down. Raises `StoreError`.
     """
-    if isinstance(values, np.ndarray) and _fits(column, values):
-        return values.tolist() if (values != values[0]).any() else [values[0].item()]
+    array: Any = values
+    if isinstance(array, np.ndarray) and _fits(column, array):
+        found: list[Any] = array.tolist() if (array != array[0]).any() else [array[0].item()]
+        return found
     plain = _plain(values)
     if plain and _all_the_same(plain):
         plain = [stored_one(column, plain[0])]
