@@ -107,6 +107,18 @@ def test_a_closed_day_skips_with_the_calendars_reason(tmp_path: Path, day: date,
     assert plans["b"].not_before_ns is None, "a closed day has no open to begin at"
 
 
+def test_a_date_that_is_over_leaves_alone_what_is_now(tmp_path: Path) -> None:
+    bans = entry("Bans", application_path="builtin:download_banned_instruments", parameter={})
+    span = entry("Span", application_path="builtin:nse_span_downloader", parameter={})
+    registry = read(write(tmp_path, bans, span))
+    calendar = calendar_for("XBOM", "FO")
+
+    over = by_name(plan_day(registry, calendar, MONDAY, HALVES, tmp_path, over=True).phases[0])
+    assert over["bans"].skip == "works on what is now, and this date is over"
+    assert over["span"].skip == ""
+    assert by_name(plan_day(registry, calendar, MONDAY, HALVES, tmp_path).phases[0])["bans"].skip == ""
+
+
 def test_instants_follow_the_session_and_the_halfs_deadline_counts_without_an_own(tmp_path: Path) -> None:
     evening = {"process_type": "EOD", "not_before": "close+15m", "deadline": "19:30"}
     day = plan(tmp_path, MONDAY, entry("A"), entry("B", deadline="open-5m"), entry("C", **evening))

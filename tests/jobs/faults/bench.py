@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ CACHE = "sqlite:///./cache/cache.db"
 
 _OWN_FOLDERS = ("run", "logs", "reference", "cache")
 """What is compared by content, or is the desk's own talk, beside the files."""
-_SQLITE_S = ("-shm", "-wal")
+_BESIDE_SQLITE = ("-shm", "-wal")
 _UNFINISHED = (".part", ".new", ".tmp", "-journal")
 _STARTS_S = 60
 _CAPBSET_DROP, _DAC_OVERRIDE, _DAC_READ_SEARCH = 24, 1, 2
@@ -119,6 +120,8 @@ class Bench:
     further: Mapping[str, Any] = field(default_factory=dict)
     talks: frozenset[str] = frozenset()
     """Keys of the cache in which the job says how it failed."""
+    keeps: str = "-"
+    """Files that a failed run leaves for the next one (a regular expression)."""
     reference: str = REFERENCE
     silent_port: int = field(default_factory=free_port)
     _sums: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -144,6 +147,20 @@ class Bench:
         """Keep the reference data in another database from now on."""
         self.reference = url
         self.write("here.yaml", {"venues": {"kite": {"root": self.gateway.url}}, "stores": {"reference": url}})
+
+    def lay_over(self, overlay: Mapping[str, Any]) -> None:
+        """Run with this overlay too, until the next one; `{silent}` in it is a port on which nobody speaks."""
+        text = yaml.safe_dump(dict(overlay))
+        (self.folder / "cell.yaml").write_text(text.replace("{silent}", str(self.silent_port)))
+
+    def must(self, *arguments: str) -> None:
+        """Run a job, or `day` for the morning's half, which has to go well."""
+        if arguments == ("day",):
+            command = [sys.executable, "-m", "muhurat", "day", "run", "bod", *self._desk()]
+            subprocess.run(command, check=True, capture_output=True, timeout=_REAL_S)
+            return
+        ended = self.run(*arguments)
+        assert ended.code == 0, ended
 
     def run(self, *arguments: str, hasty: bool = False) -> Ended:
         """`muhurat job run …` in this process, without the pauses between attempts."""
@@ -171,8 +188,20 @@ class Bench:
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
-    def state(self) -> State:
-        return State(self.tables(), self._cached(), self._files())
+    def state(self, but: str = "-") -> State:
+        """Everything but the files below a path and those that `keeps` names."""
+        files = {
+            name: digest
+            for name, digest in self._files().items()
+            if not name.startswith(but) and not re.fullmatch(self.keeps, name)
+        }
+        return State(self.tables(), self._cached(), files)
+
+    def forget_unfinished(self) -> None:
+        """Remove what an earlier fault made a run leave for the next one."""
+        for name in self._files():
+            if re.fullmatch(self.keeps, name):
+                (self.folder / name).unlink()
 
     def tables(self) -> Mapping[str, str]:
         """The reference store's checksum; that of the same files is computed once."""
@@ -187,17 +216,17 @@ class Bench:
 
     def unfinished(self) -> list[str]:
         """Files that somebody began and did not finish."""
-        return [str(path) for path in self.folder.rglob("*") if path.name.endswith(_UNFINISHED)]
+        found = [path for path in self.folder.rglob("*") if path.name.endswith(_UNFINISHED)]
+        names = [str(path.relative_to(self.folder)) for path in found]
+        return [name for name in names if not re.fullmatch(self.keeps, name)]
 
     def _command(self, arguments: Sequence[str], *, hasty: bool = False) -> list[str]:
-        overlays = [
-            self.venues.overlay,
-            self.folder / "here.yaml",
-            self.folder / "cell.yaml",
-            *([self.folder / "hasty.yaml"] * hasty),
-        ]
+        return ["job", "run", *arguments, *self._desk("hasty.yaml" if hasty else "cell.yaml")]
+
+    def _desk(self, further: str = "cell.yaml") -> list[str]:
+        overlays = (self.venues.overlay, *(self.folder / name for name in ("here.yaml", "cell.yaml", further)))
         shown = [word for overlay in overlays for word in ("--overlay", str(overlay))]
-        return ["job", "run", *arguments, "--desk", str(self.folder / "desk.yaml"), *shown]
+        return ["--desk", str(self.folder / "desk.yaml"), *shown]
 
     def _keep_session(self) -> None:
         from muhurat import app
@@ -224,7 +253,7 @@ class Bench:
                     keys = {key: cache.get(key) for key in cache.keys() if key not in self.talks}
                     return keys | {name: list(cache.series(name)) for name in cache.series_names()}
             except StoreError:
-                return {path.name: _digest(path) for path in files}
+                return {path.name: _digest(path) for path in files if not path.name.endswith(_BESIDE_SQLITE)}
 
     def _files(self) -> Mapping[str, str]:
         return {
@@ -232,7 +261,7 @@ class Bench:
             for path in sorted(self.folder.rglob("*"))
             if path.is_file()
             and path.relative_to(self.folder).parts[0] not in _OWN_FOLDERS
-            and not path.name.endswith(_SQLITE_S)
+            and not path.name.endswith(_BESIDE_SQLITE)
         }
 
 
@@ -258,6 +287,7 @@ def _impatient(hasty: bool) -> Iterator[None]:
             for module in ("venues.kite.rest", "venues.kite.instruments", "app.desk_work"):
                 patch.setattr(f"muhurat.{module}._TIMEOUT_S", 1.0)
             patch.setattr("muhurat.jobs.backup.mysql.CONNECT_S", 1)
+            patch.setattr("muhurat.stores.redis.cache.ANSWER_TIMEOUT_S", 1)
         yield
 
 
@@ -282,4 +312,5 @@ def at_the_clock(venues: Venues) -> Any:
     patch.setenv(ENVIRONMENT_VARIABLE, str(venues.clock))
     patch.setenv("EXTRANET_PASSWORD", member["encrypted_password"])
     patch.setenv("FTP_PASSWORD", ftp["password"])
+    patch.setenv("FTP_PORT", str(httpx.URL(venues.urls["ftp"]).port))
     return patch

@@ -1,0 +1,81 @@
+"""The benches of the faults, and the table of all cells at the end of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.jobs.faults.bench import Bench, Venues, at_the_clock
+from tests.jobs.faults.gateway import Gateway
+from tests.jobs.faults.report import Cells, as_markdown, as_text
+from tests.jobs.faults.table import ROWS
+
+BenchOf = Callable[[str], Bench]
+CELLS = Cells()
+REPORT = Path("build") / "job-faults.md"
+
+
+@pytest.fixture(scope="session")
+def venues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venues]:
+    running = Venues(tmp_path_factory.mktemp("venues"))
+    environment = at_the_clock(running)
+    yield running
+    environment.undo()
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def gateway(venues: Venues) -> Iterator[Gateway]:
+    made = Gateway(venues.urls["kite"])
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def new_bench(venues: Venues, gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> BenchOf:
+    """A new desk for a job, on which nothing has run yet."""
+
+    def make(job: str) -> Bench:
+        row = ROWS[job]
+        bench = Bench(tmp_path_factory.mktemp(job) / "desk", venues, gateway, row.desk, row.talks, row.keeps)
+        for name, content in row.files.items():
+            (bench.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (bench.folder / name).write_bytes(content)
+        return bench
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bench_of(new_bench: BenchOf) -> BenchOf:
+    """A job's desk, on which it went well once."""
+    made: dict[str, Bench] = {}
+
+    def find(job: str) -> Bench:
+        if job not in made:
+            row, bench = ROWS[job], new_bench(job)
+            for step in (*row.before, (job, *row.arguments), *row.again):
+                bench.must(*step)
+            made[job] = bench
+        return made[job]
+
+    return find
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    CELLS.take(report)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table job x fault, here and as Markdown in `build/`."""
+    if not CELLS.results:
+        return
+    file = config.rootpath / REPORT
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(as_markdown(CELLS), encoding="utf-8")
+    terminalreporter.section("jobs x faults")
+    for line in as_text(CELLS):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(f"what each cell said: {REPORT}")
