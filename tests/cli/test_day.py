@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -150,3 +151,13 @@ def test_the_service_runs_the_day_and_the_command_line_hands_over_to_it(
     finally:
         service.send_signal(signal.SIGTERM)
     assert service.wait(10) == 0
+
+
+def test_a_user_without_a_name_is_kept_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    from muhurat.cli.day import _user
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+
+    assert _user() == "uid 54321"

@@ -26,7 +26,8 @@ from muhurat.jobs.process import Row
 from muhurat.jobs.standard import write_standard
 
 DAY = date(2026, 11, 20)
-AFTER_EVERY_NOT_BEFORE = "2026-11-20T09:20"
+LAST_MINUTE = "2026-11-20T09:14"
+"""Every job of BOD may begin, and the session has not begun."""
 
 DESK = {
     "desk": {"name": "bod"},
@@ -70,7 +71,7 @@ class Venues:
 
 
 @contextmanager
-def simulated(folder: Path, *arguments: str, at: str = AFTER_EVERY_NOT_BEFORE) -> Iterator[Venues]:
+def simulated(folder: Path, *arguments: str, at: str = LAST_MINUTE) -> Iterator[Venues]:
     """Simulators in a process of their own, which write to `folder`; desk time runs as real time does."""
     folder.mkdir(parents=True, exist_ok=True)
     page, overlay = folder / "clock", folder / "sim.yaml"

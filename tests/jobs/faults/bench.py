@@ -39,6 +39,9 @@ EVENING = "2026-11-20T19:00"
 REFERENCE = "sqlite:///./reference/reference.db"
 CACHE = "sqlite:///./cache/cache.db"
 
+HASTY_S = 0.7
+"""How long a venue may be silent where one hangs or drips; drips come every half second or sooner."""
+
 _OWN_FOLDERS = ("run", "logs", "reference", "cache")
 """What is compared by content, or is the desk's own talk, beside the files."""
 _BESIDE_SQLITE = ("-shm", "-wal")
@@ -137,7 +140,7 @@ class Bench:
         self.write("desk.yaml", desk | dict(self.further))
         self.write("here.yaml", {"venues": {"kite": {"root": self.gateway.url}}})
         self.write("cell.yaml", {})
-        self.write("hasty.yaml", {"venues": {"nse": {"timeout": 1}, "bse": {"timeout": 1}}})
+        self.write("hasty.yaml", {"venues": dict.fromkeys(("nse", "bse"), {"timeout": HASTY_S})})
         self._keep_session()
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
@@ -250,7 +253,7 @@ class Bench:
         with _aside(files) as folder:
             try:
                 with closing(open_cache(f"sqlite:///{folder}/cache.db", base=folder, clock=SystemClock())) as cache:
-                    keys = {key: cache.get(key) for key in cache.keys() if key not in self.talks}
+                    keys = {key: cache.get(key) for key in cache.keys("") if key not in self.talks}
                     return keys | {name: list(cache.series(name)) for name in cache.series_names()}
             except StoreError:
                 return {path.name: _digest(path) for path in files if not path.name.endswith(_BESIDE_SQLITE)}
@@ -285,9 +288,9 @@ def _impatient(hasty: bool) -> Iterator[None]:
     with stamina.set_testing(True, attempts=1), pytest.MonkeyPatch.context() as patch:
         if hasty:
             for module in ("venues.kite.rest", "venues.kite.instruments", "app.desk_work"):
-                patch.setattr(f"muhurat.{module}._TIMEOUT_S", 1.0)
+                patch.setattr(f"muhurat.{module}._TIMEOUT_S", HASTY_S)
             patch.setattr("muhurat.jobs.backup.mysql.CONNECT_S", 1)
-            patch.setattr("muhurat.stores.redis.cache.ANSWER_TIMEOUT_S", 1)
+            patch.setattr("muhurat.stores.redis.cache.ANSWER_TIMEOUT_S", HASTY_S)
         yield
 
 

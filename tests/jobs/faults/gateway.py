@@ -74,11 +74,10 @@ class Gateway:
             whole = body = self._change(whole)
         if kind == "truncated":
             body = whole[: len(whole) // 2]
-        told = {"Date": found.headers["date"]}
         if kind == "drip":
             self._drip(request, found, whole)
             return
-        _send(request, found.status_code, found.headers["content-type"], body, len(whole), told)
+        _send(request, found.status_code, found.headers["content-type"], body, len(whole), found.headers["date"])
 
     def close(self) -> None:
         self._healed.set()
@@ -99,10 +98,11 @@ class Gateway:
 
 
 def _send(
-    request: BaseHTTPRequestHandler, status: int, kind: str, body: bytes, length: int, further: dict[str, str] = {}
+    request: BaseHTTPRequestHandler, status: int, kind: str, body: bytes, length: int, date: str | None = None
 ) -> None:
     request.send_response_only(status)
-    for name, value in {"Content-Type": kind, "Content-Length": str(length), **further}.items():
+    told = {"Content-Type": kind, "Content-Length": str(length), **({"Date": date} if date else {})}
+    for name, value in told.items():
         request.send_header(name, value)
     request.end_headers()
     request.wfile.write(body)

@@ -55,8 +55,7 @@ def as_markdown(cells: Cells) -> str:
     """The same, and what each job said in each cell."""
     lines = ["# Every job against every fault", "", "| job | " + " | ".join(FAULTS.values()) + " |"]
     lines.append("| --- |" + " :-: |" * len(FAULTS))
-    for job in ROWS:
-        lines.append(f"| `{job}` | " + " | ".join(cells.mark(job, fault) for fault in FAULTS) + " |")
+    lines += [f"| `{job}` | " + " | ".join(cells.mark(job, fault) for fault in FAULTS) + " |" for job in ROWS]
     lines += ["", _LEGEND, "", _FURTHER, "", "## Not applicable", ""]
     lines += [f"- `{job}`: {faults}: {reason}" for job, faults, reason in _reasons()]
     lines += ["", "## What the jobs said", ""]

@@ -91,7 +91,7 @@ _HTTP: Final = {
     "missing": "answered HTTP 404",
     "forbidden": "answered HTTP 403",
     "html": "web page instead of the ",
-    "hang": "did not answer within 1 s",
+    "hang": "did not answer within 0.7 s",
     "drip": "only drips, less than 1000 bytes a second",
 }
 
@@ -178,7 +178,7 @@ _MEMBER = ("--member_code", "90999", "--login_id", "SIMDESK01", "--encrypted_pas
 _FTP_FILE = "/faoftp/faocommon/contract.gz"
 _FTP = (
     *("--host", "127.0.0.1", "--port", "${env:FTP_PORT}", "--user", "simdesk", "--password", "${env:FTP_PASSWORD}"),
-    *("--remote-file", _FTP_FILE, "--local-file", "downloads/contract.gz", "--timeout_s", "1", "--settle_s", "0"),
+    *("--remote-file", _FTP_FILE, "--local-file", "downloads/contract.gz", "--timeout_s", "1.5", "--settle_s", "0"),
 )
 _SILENT_MYSQL = (
     *("--host", "127.0.0.1", "--port", "{silent}", "--user", "desk", "--database", "desk"),
@@ -306,7 +306,7 @@ ROWS: Final[Mapping[str, Row]] = {
             "wrong_date": "it fetches any file and knows no date inside; whoever reads the file does",
             "changed_column": "it fetches any file and knows no columns; whoever reads the file does",
             "empty": Trial(venue("ftp", "empty", _FTP_FILE), f"{_FTP_FILE} is empty"),
-            "hang": Trial(venue("ftp", "hang", _FTP_FILE), "nothing came within 1 s"),
+            "hang": Trial(venue("ftp", "hang", _FTP_FILE), "nothing came within 1.5 s"),
             "drip": Trial(venue("ftp", "drip", _FTP_FILE), f"{_FTP_FILE} only drips"),
             "disk_full": Trial(full_disk("downloads", 100), "has no room for contract.gz"),
             GONE: NO_TABLE,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from muhurat.clock import ist_ns
 from muhurat.errors import MuhuratError, RateLimited, StoreError
 from muhurat.jobs.base import JobError, NotYet, Outcome
 from muhurat.jobs.library.nse_span_downloader import JOB, NseSpanDownloaderOptions
@@ -37,7 +38,7 @@ def packed(slot: str) -> bytes:
 
 @pytest.fixture
 def tools(tmp_path: Path, server: FileServer) -> Iterator[DeskTools]:
-    with tools_in(tmp_path) as desk:
+    with tools_in(tmp_path, at=time(18, 50)) as desk:
         connect(desk, server)
         server.put(I1, packed("i1"), "application/zip")
         yield desk
@@ -47,9 +48,25 @@ def load(tools: DeskTools, **options: Any) -> Outcome:
     return JOB.run(NseSpanDownloaderOptions.model_validate(options), tools)
 
 
-def test_in_the_morning_the_first_slot_is_there_and_its_arrays_can_be_looked_up(
-    tools: DeskTools, server: FileServer
+@pytest.mark.parametrize(
+    ("at", "asked_in_vain"), [(time(8, 0), []), (time(9, 14), []), (time(9, 15), ["i5", "i4", "i3", "i2"])]
+)
+def test_what_is_made_of_the_sessions_prices_is_not_asked_for_before_the_session(
+    tools: DeskTools, at: time, asked_in_vain: list[str]
 ) -> None:
+    tools.clock.set(ist_ns(TUESDAY, at))
+    outcome = load(tools)
+    assert (outcome.facts["slot"], outcome.facts["not_there"]) == ("i1", asked_in_vain)
+
+
+def test_before_the_session_the_one_slot_that_can_be_there_is_waited_for(tools: DeskTools, server: FileServer) -> None:
+    server.remove(I1)
+    tools.clock.set(ist_ns(TUESDAY, time(8, 0)))
+    with pytest.raises(NotYet, match=r"tried i1$"):
+        load(tools, prefer="settlement")
+
+
+def test_the_first_slot_is_there_and_its_arrays_can_be_looked_up(tools: DeskTools) -> None:
     outcome = load(tools)
 
     assert outcome.facts["slot"] == "i1"

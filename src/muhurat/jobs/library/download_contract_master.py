@@ -85,7 +85,7 @@ def _downloaded(options: DownloadContractMasterOptions, work: Path, tools: Tools
         )
     try:
         with tools.get(Extranet).session(login) as session:
-            refused.forget()
+            refused.forget(who)
             return _fetched(session, SECURITY, work, tools), _first_of(session, _places(options), work, tools)
     except LoginRefused as error:
         refused.remember(who, login.password, str(error))

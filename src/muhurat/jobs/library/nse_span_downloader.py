@@ -1,7 +1,8 @@
 """Load the newest SPAN risk arrays of a day (MISSION B14).
 
 NSE Clearing makes six files for a day: i1 the evening before, i2 to i5 during it, s at its end. `--prefer intraday`
-takes the first there is of i5, i4, i3, i2, i1, s; `settlement` asks for s first. The XML stays in `--output-dir` as
+takes the first there is of i5, i4, i3, i2, i1, s; `settlement` asks for s first. Before the day's session only i1 is
+asked for: all others are made of the session's prices. The XML stays in `--output-dir` as
 `nsccl.<YYYYMMDD>.<slot>.spn`, its arrays go into table SpanRisk, which keeps one slot for a day. NSE's file has no
 SENSEX: BSE's contracts are margined by BSE's own clearing house.
 """
@@ -15,6 +16,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from muhurat.calendars.session import at
 from muhurat.clock import ist
 from muhurat.jobs.base import Job, JobError, NotYet, Options, Outcome, Tools
 from muhurat.jobs.days import Day
@@ -41,7 +43,8 @@ class NseSpanDownloaderOptions(Options):
 def run(options: NseSpanDownloaderOptions, tools: Tools) -> Outcome:
     day = options.date or tools.session_date
     _refuse_days_without_a_file(day, tools)
-    taken, missing = _first(day, PREFERENCES[options.prefer], tools, tools.path(options.output_dir))
+    slots = _possible(PREFERENCES[options.prefer], day, tools)
+    taken, missing = _first(day, slots, tools, tools.path(options.output_dir))
     created = taken.head.created
     note = f"SPAN of {day}, slot {taken.slot}, made at {created}: {taken.rows:,} risk arrays"
     facts = {
@@ -63,6 +66,14 @@ def _refuse_days_without_a_file(day: date, tools: Tools) -> None:
     today = ist(tools.clock.now_ns()).date()
     if day > today and day > tools.calendar.next_day(today):
         raise JobError(f"{day} is still to come: its first file is made the evening before", hint="wait until then")
+
+
+def _possible(slots: tuple[SpanSlot, ...], day: date, tools: Tools) -> tuple[SpanSlot, ...]:
+    """The slots that can be there by now."""
+    session = tools.calendar.session(day)
+    if session is None or tools.clock.now_ns() >= at(session, "open"):
+        return slots
+    return tuple(slot for slot in slots if slot == "i1")
 
 
 def _first(day: date, slots: tuple[SpanSlot, ...], tools: Tools, folder: Path) -> tuple[SpanFile, tuple[SpanSlot, ...]]:

@@ -2,7 +2,7 @@
 
 Docker Engine API from v1.41 on: `GET /containers/json?all=1`, `GET /containers/{id}/json`, `GET /containers/{id}/stats?
 stream=0&one-shot=1` (https://docs.docker.com/reference/api/engine/version/v1.41/). The engine is spoken to in its own
-newest version, which it tells in the header `Api-Version` of `GET /_ping`: engines refuse old ones, 29 those before 1.44.
+newest version, which it tells in the header `Api-Version` of `GET /_ping`: engines refuse old ones (29: below 1.44).
 """
 
 from __future__ import annotations

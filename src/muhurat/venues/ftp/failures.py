@@ -15,9 +15,7 @@ from muhurat.venues.refusals import Blocked, Malformed, NotPublished, Unavailabl
 NOT_UNDERSTOOD: Final = frozenset({"500", "501", "502", "504"})
 """Replies of a server that does not know a command, or not with this argument."""
 
-_LOGIN_REFUSED: Final = frozenset({"530", "430"})
-"""430 looks as if it would pass, but means a wrong name or password (RFC 2228, and several servers)."""
-
+_LOGIN_REFUSED: Final = "530"
 _NOT_THERE: Final = "550"
 
 
@@ -52,15 +50,15 @@ def told_as_ours(what: str, *, place: str, timeout_s: float) -> Iterator[None]:
 
 def _refusal(error: ftplib.Error, what: str, place: str) -> VenueError:
     reply = beginning(str(error).encode())
-    if code_of(error) in _LOGIN_REFUSED:
-        return Blocked(
-            f"{place}: the login was refused: the server said {reply}",
-            hint="correct --user and --password; a refused login is not tried again, because servers lock accounts",
-        )
     if isinstance(error, ftplib.error_temp):
         return Unavailable(f"{place}: {what}: the server said {reply}")
     if not isinstance(error, ftplib.error_perm):
         return Malformed(f"{place}: {what}: the server said {reply}, which is no FTP", hint="check --host and --port")
+    if code_of(error) == _LOGIN_REFUSED:
+        return Blocked(
+            f"{place}: the login was refused: the server said {reply}",
+            hint="correct --user and --password; a refused login is not tried again, because servers lock accounts",
+        )
     if code_of(error) == _NOT_THERE and what.startswith("file"):
         return NotPublished(
             f"{place}: {what}: the server said {reply}",
