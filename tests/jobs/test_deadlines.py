@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from muhurat.clock import NS_PER_S, ClockPage, ManualClock, SimulatedClock, SystemClock, ist, ist_ns
-from muhurat.errors import CalendarError, NotifyError
+from muhurat.errors import CalendarError, NotifyError, StoreError
 from muhurat.heartbeat import Heartbeat
 from muhurat.jobs.deadlines import Checker
+from muhurat.jobs.runs import RunHistory
 from muhurat.jobs.standing import Expected
 from muhurat.notify.base import Message
 from muhurat.supervisor.alerts import Alerts
@@ -83,6 +84,22 @@ def test_every_deadline_is_told_once_also_by_the_next_checker(bench: Bench) -> N
         watch.look()
     checker(bench).look()
     assert len(bench.alerts()) == 2
+
+
+def test_a_run_log_that_takes_nothing_makes_one_alert_of_each_and_not_four_a_second(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("desk.db: the disk is full", hint="make room")
+
+    monkeypatch.setattr(RunHistory, "change", full)
+    at_nine(bench)
+    watch = checker(bench)
+    for _ in range(8):
+        watch.look()
+    assert len(bench.alerts()) == 3
+    assert bench.alerts()[-1] == "deadlines cannot be checked: desk.db: the disk is full"
+    assert all("was not done by 09:00" in what for what in bench.alerts()[:2])
 
 
 def test_a_blocked_job_a_failed_one_and_one_that_was_never_reached_are_told_with_their_reasons(bench: Bench) -> None:

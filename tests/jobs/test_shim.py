@@ -17,6 +17,12 @@ FULL = Path("/dev/full")
 
 def attempt(folder: Path, text: str, **changes: Any) -> tuple[int, dict[str, Any], Path]:
     """Run one attempt of a script to its end: exit code, what was written down, and the log."""
+    code = shim(folder, text, **changes)
+    return code, json.loads((folder / "result.json").read_text()), folder / "job.log"
+
+
+def shim(folder: Path, text: str, **changes: Any) -> int:
+    """Run one attempt of a script to its end: the exit code."""
     script = folder / "job.py"
     script.write_text(text)
     spec = {
@@ -34,8 +40,7 @@ def attempt(folder: Path, text: str, **changes: Any) -> tuple[int, dict[str, Any
     (folder / "spec.json").write_text(json.dumps(spec))
     own = {"MUHURAT_RUN_RESULT": spec["outcome"], "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-P", "-m", "muhurat.jobs.shim", str(folder / "spec.json")]
-    ended = subprocess.run(command, env={**os.environ, **own}, check=False, start_new_session=True)
-    return ended.returncode, json.loads((folder / "result.json").read_text()), folder / "job.log"
+    return subprocess.run(command, env={**os.environ, **own}, check=False, start_new_session=True).returncode
 
 
 def test_exit_code_output_and_outcome_are_written_down(tmp_path: Path) -> None:
@@ -45,6 +50,14 @@ def test_exit_code_output_and_outcome_are_written_down(tmp_path: Path) -> None:
     code, told, log = attempt(tmp_path, text)
     assert (code, told["state"], told["exit_code"], told["rows"], told["note"]) == (0, "ended", 0, 7, "seven")
     assert log.read_text() == "1\n"
+
+
+def test_a_job_whose_beginning_cannot_be_written_down_is_not_started_and_may_be_tried_again(tmp_path: Path) -> None:
+    """A runner that dies then would take it for one that never began, and start it a second time."""
+    gone = tmp_path / "gone" / "result.json"
+    code = shim(tmp_path, "open('ran', 'w')", result=str(gone))
+    assert code == 75
+    assert not (tmp_path / "ran").exists()
 
 
 def test_the_last_line_explains_a_failure_that_says_nothing_else(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ async def test_every_state_has_the_name_that_the_mission_gives_it(client: httpx.
         "universe": "Late",
         "go_or_no_go": "Pending",
     }
-    assert day["blocked"].startswith("banned_instruments failed: ")
+    assert day["blocked"].startswith("bse_masters was lost: ")
 
 
 async def test_a_job_tells_its_attempts_and_why_it_is_as_it_is(client: httpx.AsyncClient, jobs: MadeJobs) -> None:
@@ -107,7 +107,7 @@ async def test_a_job_tells_its_attempts_and_why_it_is_as_it_is(client: httpx.Asy
     assert (held["held"], held["reason"]) == (True, "held by asha: NSE is late, see their circular")
     waived = await told(client, "jobs/cash_margin")
     assert (waived["status"], waived["overridden_by"]) == ("Failed", "ravi: paper trading today")
-    assert [each["name"] for each in await told(client, "jobs")][:2] == ["ftp_contract_file", "copy_files"]
+    assert [each["name"] for each in await told(client, "jobs")][:2] == ["db_backup", "db_clean"]
 
 
 async def test_a_day_of_the_past_is_told_when_it_is_named(client: httpx.AsyncClient, jobs: MadeJobs) -> None:
@@ -144,7 +144,7 @@ async def test_a_half_of_the_day_is_run_and_what_failed_again(client: httpx.Asyn
     assert set(jobs.told()) == {("asked", "api", "early")}
     busy_morning(jobs)
     answer = (await client.post("/api/v1/day/rerun", json={"from_failed": True})).json()
-    assert answer["asked"] == ["banned_instruments", "bse_masters", "most_active", "cash_margin"]
+    assert answer["asked"] == ["bse_masters", "banned_instruments", "most_active", "cash_margin"]
     assert jobs.row("cash_margin").overridden_by == ""
     answer = (await client.post("/api/v1/day/rerun", json={"names": ["db_clean"]})).json()
     assert answer["asked"] == ["db_clean"]

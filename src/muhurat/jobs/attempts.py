@@ -230,7 +230,9 @@ class Attempts:
         """Nothing of it lives and no result was kept: its exit code, if it was told to us, is all there is."""
         if shim_code is not None and shim_code >= 0:
             code = shim_code if shim_code <= 128 else 128 - shim_code
-            return Ended(code, self._clock.now_ns(), note="" if code == 0 else "its result could not be kept")
+            what = "it was not started: its files" if told is None else "its result"
+            note = f"{what} could not be written; make room in run_dir" if code else ""
+            return Ended(code, self._clock.now_ns(), note=note)
         return Unfinished.NEVER_BEGAN if told is None else Unfinished.LOST
 
     def _signal(self, attempt: Attempt, number: signal.Signals) -> None:

@@ -57,6 +57,7 @@ class Checker:
         self._clock = clock
         self._channel = channel
         self._unsent: list[Message] = []
+        self._said: set[tuple[date, str]] = set()
         self._trouble = ""
         self._log = get_logger(CHECKER)
 
@@ -105,10 +106,17 @@ class Checker:
             return
         rows = {standing.name: self._row(standing, day, now_ns) for standing in late}
         for name, row in rows.items():
-            self._tell(row, name, was_opened=was_opened)
+            if self._is_news(day, name):
+                self._tell(row, name, was_opened=was_opened)
         self._history.open_day(day, expected, CHECKER)
         events = [RunEvent(now_ns, day, name, Kind.LATE, who=CHECKER, why=rows[name].reason) for name in rows]
         self._history.change(day, lambda now: [event for event in events if not now[event.name].late_told])
+
+    def _is_news(self, day: date, name: str) -> bool:
+        """Whether we have not said it yet; the run log, which is to keep that for the next checker, may be full."""
+        is_news = (day, name) not in self._said
+        self._said = {one for one in self._said if one[0] == day} | {(day, name)}
+        return is_news
 
     def _row(self, standing: Standing, day: date, now_ns: int) -> Row:
         """As it stood when its deadline came."""
@@ -125,7 +133,8 @@ class Checker:
             why = sentence(row).removeprefix(f"{name} ")
         level = "critical" if row.process.on_failure == "block" else "warning"
         what = f"{row.process.phase} {row.business_date}: {name} was not done by {by}: {why}"
-        self._alert(level == "critical", what, f"`muhurat day status`, then `muhurat day rerun {name}`")
+        deed = "release" if row.held else "rerun"
+        self._alert(level == "critical", what, f"`muhurat day status`, then `muhurat day {deed} {name}`")
 
     def _mind_the_runner(self, day: date, standings: Sequence[Standing], now_ns: int) -> None:
         due_ns = _runner_due(standings)
@@ -135,7 +144,8 @@ class Checker:
         if not waiting or self._runner_lives(day):
             return
         what = f"BOD {day}: nobody runs it, and {len(waiting)} jobs are not done"
-        self._alert(True, what, "`muhurat start jobs`, or `muhurat day run bod`")
+        if self._is_news(day, _ABOUT_RUNNER):
+            self._alert(True, what, "`muhurat start jobs`, or `muhurat day run bod`")
         self._history.note_alert(day, _ABOUT_RUNNER, CHECKER, what)
 
     def _tell_trouble(self, error: MuhuratError) -> None:

@@ -27,7 +27,7 @@ from muhurat.supervisor import lock
 SERVICE: Final = "jobs"
 """The name of the service that runs every day's jobs."""
 
-_BUSY_STEP_S: Final = 0.02
+_BUSY_STEP_S: Final = 0.05
 _IDLE_STEP_S: Final = 0.2
 _ENDING_S: Final = 10.0
 _RETRY_S: Final = 5.0

@@ -34,6 +34,7 @@ _REST_GRACE_S: Final = 1.0
 _CHUNK: Final = 65_536
 _LOOK_S: Final = 0.5
 _WRONG_USE: Final = 2
+_TRY_LATER: Final = 75
 
 
 class Shim:
@@ -46,9 +47,13 @@ class Shim:
         self._result = Path(self._spec["result"])
 
     def run(self) -> int:
-        """Run the job to its end; returns its exit code."""
+        """Run the job to its end; returns its exit code.
+
+        A job whose beginning cannot be written down is not started: nobody could say later whether it had run.
+        """
         watch = Watch(self._clock, self._spec["timeout_s"], self._spec["grace_s"])
-        self._say({"state": BEGUN, "shim": os.getpid()})
+        if not self._say({"state": BEGUN, "shim": os.getpid()}):
+            return _TRY_LATER
         log = AttemptLog(Path(self._spec["log"]), secret_values(self._spec["arguments"], hidden_values()))
         try:
             child, output = self._start()
@@ -113,12 +118,15 @@ class Shim:
         self._say(told)
         return code if code >= 0 else 128 - code
 
-    def _say(self, told: dict[str, Any]) -> None:
-        """Write it down; on a full disk the runner goes by the exit code."""
+    def _say(self, told: dict[str, Any]) -> bool:
+        """Write it down; on a full disk, where that fails, the runner goes by the exit code."""
         try:
             write_whole(self._result, told)
         except OSError as error:
-            sys.stderr.write(f"[{self._result.name} could not be written: {error.strerror}]\n")
+            with suppress(OSError):
+                sys.stderr.write(f"[{self._result.name} could not be written: {error.strerror}]\n")
+            return False
+        return True
 
 
 class Watch:

@@ -46,8 +46,8 @@ def _bod() -> Iterator[Entry]:
     """The longest first, so that they end with the others: two of them are chains of downloads."""
     yield _entry("BOD", 10, "DB backup", "db_backup", {"output_dir": "backups"})
     yield _entry("BOD", 20, "DB clean", "db_clean", {"tables": "Margins,Holdings,Positions"}, ["DB backup"])
-    yield _entry("BOD", 30, "SPAN", "nse_span_downloader", {"prefer": "intraday"}, _CLEAN)
-    yield _entry("BOD", 40, "Bhavcopy", "download_and_process_bhavcopy", {}, _CLEAN, for_session="previous")
+    yield _entry("BOD", 30, "Bhavcopy", "download_and_process_bhavcopy", {}, _CLEAN, for_session="previous")
+    yield _entry("BOD", 40, "SPAN", "nse_span_downloader", {"prefer": "intraday"}, _CLEAN)
     yield _entry("BOD", 50, "BSE masters", "download_bse_contract_master", {})
     yield _entry("BOD", 60, "NSE contract master", "download_contract_master", _EXTRANET)
     yield _entry("BOD", 70, "FTP contract file", "ftp_downloader", _FTP, on_failure="warn")

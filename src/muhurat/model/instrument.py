@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
+
+INDEX_UNDERLYINGS: Final = frozenset(
+    {"NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "BANKEX", "SENSEX50"}
+)
+"""Underlyings of index contracts; the market-wide position limit, and so a ban, concerns stocks only."""
 
 
 class InstrumentType(StrEnum):

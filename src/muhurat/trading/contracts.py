@@ -8,7 +8,7 @@ from datetime import date, time
 from decimal import Decimal
 
 from muhurat.clock import ist
-from muhurat.model.instrument import Instrument, InstrumentType, nearest_strike
+from muhurat.model.instrument import INDEX_UNDERLYINGS, Instrument, InstrumentType, nearest_strike
 from muhurat.model.position import OptionSide
 
 CALL: OptionSide = "CE"
@@ -18,7 +18,7 @@ PUT: OptionSide = "PE"
 @dataclass(frozen=True, slots=True)
 class Contract:
     """An option of the day's dump, as far as trading needs it; `modelled` when its prices are no market's, `on_stock`
-    unless the dump has an index of the underlying's name or symbol."""
+    unless the underlying is an index that is known, or one of the dump's."""
 
     symbol: str
     token: int
@@ -41,7 +41,7 @@ def current_week(instruments: Iterable[Instrument], day: date, name: str = "SENS
     """The options on `name` that expire next, on `day` at the earliest; none when the dump has none."""
     named = [each for each in instruments if name in (each.name, each.symbol)]
     options = [each for each in named if each.type.is_option and each.strike]
-    on_stock = all(each.type is not InstrumentType.INDEX for each in named)
+    on_stock = name not in INDEX_UNDERLYINGS and all(each.type is not InstrumentType.INDEX for each in named)
     expiries = {each.expiry for each in options if each.expiry and each.expiry >= day}
     if not expiries:
         return ()

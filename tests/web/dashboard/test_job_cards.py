@@ -35,9 +35,9 @@ def card(jobs: MadeJobs, name: str, line: str = "") -> str:
     [
         (
             "db_clean",
-            "D DB clean BOD · order 40 · active · blocks Successful 08:00:09 · 1 s 412 rows · 3 tables emptied",
+            "D DB clean BOD · order 20 · active · blocks Successful 08:00:09 · 1 s 412 rows · 3 tables emptied",
         ),
-        ("copy_files", "C Copy files BOD · order 20 · not active · warns Skipped not active"),
+        ("copy_files", "C Copy files BOD · order 80 · not active · warns Skipped not active"),
         ("instrument_master", "I Instrument master BOD · order 130 · active · blocks Pending due by 09:00"),
         ("most_active", "Failed 08:00:02 · 3 s www.nseindia.com answered 403 a new session is made by itself"),
         ("cash_margin", "Failed 08:00:12 · 1 s the token is of yesterday waived by ravi: paper trading today"),
@@ -120,7 +120,7 @@ def test_running_a_half_says_what_will_happen(jobs: MadeJobs) -> None:
 def test_the_panel_counts_the_halves_and_names_what_is_not_as_it_should_be(jobs: MadeJobs) -> None:
     told = text(job_cards.panel(jobs.desk.look()))
     assert told.startswith(
-        "Jobs all jobs BOD 3 of 16 done 4 skipped, 3 failed, 1 running, 1 lost, 4 pending EOD 0 of 7"
+        "Jobs all jobs BOD 3 of 16 done 3 failed, 1 lost, 1 running, 4 pending, 4 skipped EOD 0 of 7"
     )
     assert "Bhavcopy Running since 08:30:31" in told
     assert "Most active Failed www.nseindia.com answered 403" in told, "a job that only warns is shown here"

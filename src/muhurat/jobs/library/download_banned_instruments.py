@@ -14,8 +14,9 @@ from typing import Final
 from pydantic import Field
 
 from muhurat.jobs.base import Job, NotYet, Options, Outcome, Tools
+from muhurat.model.instrument import INDEX_UNDERLYINGS
 from muhurat.stores.base import ReferenceStore
-from muhurat.venues.nse.base import INDEX_UNDERLYINGS, BanList, NseFiles, OtherDay
+from muhurat.venues.nse.base import BanList, NseFiles, OtherDay
 
 TABLE: Final = "BannedInstruments"
 REASON: Final = "NSE: market-wide position limit"

@@ -15,7 +15,7 @@ from muhurat.simulator.reference.listing import Underlying, underlyings
 
 MIC: Final = "XNSE"
 FORMAT: Final = "NEATFO|7.0.4|"
-EXTRA_STRIKES: Final = 6
+EXTRA_STRIKES: Final = 10
 """Strikes on each side that the master has and the bhavcopy has not: they wait until the price comes near."""
 
 _END: Final = "\n"

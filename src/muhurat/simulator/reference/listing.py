@@ -185,4 +185,4 @@ def _on_stock(security: Security, row: int) -> Underlying:
     step = next((step for step in _STEPS if step >= _STEP_SHARE * security.price), _STEPS[-1])
     grain = 25 if security.price > 250 else 125
     lot = max(1, round(_LOT_RUPEES / security.price / grain)) * grain
-    return Underlying(security.symbol, False, row, security.token, lot, step, (12, 10, 4))
+    return Underlying(security.symbol, False, row, security.token, lot, step, (15, 12, 6))

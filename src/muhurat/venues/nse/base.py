@@ -14,7 +14,6 @@ from typing import Any, Final, Literal, Protocol
 from muhurat.venues.refusals import Blocked, Malformed, NotPublished, OtherDay, Unavailable, WebPage
 
 __all__ = [
-    "INDEX_UNDERLYINGS",
     "SPAN_SLOTS",
     "BanList",
     "Bhavcopy",
@@ -46,8 +45,6 @@ SpanSlot = Literal["i1", "i2", "i3", "i4", "i5", "s"]
 SPAN_SLOTS: Final[tuple[SpanSlot, ...]] = ("i1", "i2", "i3", "i4", "i5", "s")
 """In the order of the day: beginning, four during it, 15:30, settlement."""
 
-INDEX_UNDERLYINGS: Final = frozenset({"NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "BANKEX"})
-"""Underlyings of index contracts; the market-wide position limit, and so a ban, concerns stocks only."""
 
 
 @dataclass(frozen=True, slots=True)

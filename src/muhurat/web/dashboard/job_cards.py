@@ -17,6 +17,7 @@ from muhurat.web.snapshot import Snapshot
 from muhurat.web.wording import NOTHING, clock, count, duration, number_of
 
 _BAD: Final = frozenset({State.FAILED, State.LOST, State.LATE})
+_WORST_FIRST: Final = (State.FAILED, State.LOST, State.LATE, State.RUNNING, State.PENDING, State.SKIPPED)
 _NOT_BEGUN: Final = frozenset({State.PENDING, State.LATE})
 _SHOWN: Final = 6
 _BY_PEOPLE: Final = frozenset({Kind.HELD, Kind.RELEASED, Kind.SKIPPED, Kind.OVERRIDDEN, Kind.RERUN, Kind.ASKED})
@@ -178,7 +179,7 @@ def _half(phase: str, rows: Sequence[Row]) -> str:
         return ""
     found = tally(rows)
     done = found.get(State.SUCCESSFUL, 0)
-    others = ", ".join(f"{number} {state.lower()}" for state, number in found.items() if state != State.SUCCESSFUL)
+    others = ", ".join(f"{found[state]} {state.lower()}" for state in _WORST_FIRST if found.get(state))
     colour = RED if any(row.state in _BAD for row in rows) else VIOLET if phase == "EOD" else BLUE
     told = f'<b>{done} of {len(rows)}</b> done <span class="quiet">{escape(others)}</span>'
     return f'<div style="padding:1px 0 3px">{badge(phase, colour)} {told}</div>'
