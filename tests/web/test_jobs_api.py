@@ -158,6 +158,7 @@ async def test_a_half_of_the_day_is_run_and_what_failed_again(client: httpx.Asyn
         ("jobs/db_clean/release", {}, 409, "db_clean is not held", "day status"),
         ("jobs/span/skip", {}, 409, "this needs a reason", "say why"),
         ("jobs/span/override", {"why": " "}, 409, "this needs a reason", "say why"),
+        ("jobs/store_adapter_info/run", {}, 409, "is skipped: nobody reads it", "rerun store_adapter_info"),
         ("day/run", {"names": ["bhavcopi"]}, 409, "did you mean bhavcopy?", "day status"),
         ("day/run", {}, 422, "nothing to run is named", "bod or eod"),
         ("day/rerun", {}, 422, "nothing to run again is named", "from_failed"),

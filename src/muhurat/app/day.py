@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from muhurat.jobs.runner import Runner
     from muhurat.jobs.runs import RunHistory
     from muhurat.notify.base import Channel
+    from muhurat.supervisor.alerts import Alerts
 
 RUN_LOG: Final = "desk.db"
 
@@ -53,14 +54,15 @@ def day_runner(desk: Desk, clock: Clock, history: RunHistory) -> Runner:
         dotenv=lambda: read_dotenv(desk.folder / ".env"),
     )
     desk.run_dir.mkdir(parents=True, exist_ok=True)
-    registry = live_registry(desk, clock)
+    alerts = Alerts(desk.run_dir, clock)
+    registry = live_registry(desk, clock, alerts)
     crew = Crew(
         history=history,
         attempts=Attempts(workplace, clock),
         registry=registry,
         plan=_expectations(desk, registry, clock).of,
         clock=clock,
-        alerts=Alerts(desk.run_dir, clock),
+        alerts=alerts,
     )
     return Runner(crew, workplace.jobs_dir, parallel=_jobs(desk).parallel)
 
@@ -81,16 +83,15 @@ def day_plan(desk: Desk, clock: Clock, day: date) -> DayPlan:
     return _expectations(desk, registry, clock).plan(registry.current(), day)
 
 
-def live_registry(desk: Desk, clock: Clock) -> LiveRegistry:
-    """The desk's registry as it changes. Raises `UsageError` for a desk without jobs."""
+def live_registry(desk: Desk, clock: Clock, alerts: Alerts | None = None) -> LiveRegistry:
+    """The desk's registry as it changes; a wrong one is told to `alerts`. Raises `UsageError` without jobs."""
     from muhurat.jobs.live_registry import LiveRegistry
     from muhurat.jobs.registry import registry_file
-    from muhurat.supervisor.alerts import Alerts
 
     source = registry_file(desk)
     if source is None:
         raise _without_jobs(desk)
-    return LiveRegistry(source, clock, Alerts(desk.run_dir, clock))
+    return LiveRegistry(source, clock, alerts)
 
 
 def blocking_jobs(desk: Desk, clock: Clock, day: date) -> Callable[[], str | None]:

@@ -26,9 +26,12 @@ class RegistrySource(Protocol):
 
 
 class LiveRegistry:
-    """The registry in force, looked at twice a second at most; a file that has become wrong is told once."""
+    """The registry in force, looked at twice a second at most.
 
-    def __init__(self, source: RegistrySource, clock: Clock, alerts: Alerts) -> None:
+    A file that has become wrong is told once, to `alerts`: by the runner, and not by each who follows the file.
+    """
+
+    def __init__(self, source: RegistrySource, clock: Clock, alerts: Alerts | None = None) -> None:
         self._source = source
         self._clock = clock
         self._alerts = alerts
@@ -57,7 +60,7 @@ class LiveRegistry:
 
     def _tell(self, problem: ConfigError | None) -> None:
         told = str(problem) if problem is not None else ""
-        if told and told != self._told:
+        if told and told != self._told and self._alerts is not None:
             what = f"{self._source.source.name} was changed and is wrong; what it said before stays in force: {told}"
             self._alerts.raise_("critical", what, "correct the places named; the file is read again by itself")
         self._told = told

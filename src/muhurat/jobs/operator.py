@@ -57,8 +57,18 @@ class Operator:
         self._tell(day, name, Kind.OVERRIDDEN, _reason(why), _refuse_done)
 
     def run(self, day: date, names: Sequence[str], why: str = "") -> None:
-        """Let jobs start now, although their half of the day has not begun; those that are done stay done."""
-        self._change(day, lambda now: [self._event(day, named(now, name), Kind.ASKED, why) for name in names])
+        """Let jobs start now, although their half of the day has not begun; those that are done stay done.
+
+        Raises `UsageError` for one that is skipped.
+        """
+
+        def decide(now: Day) -> list[RunEvent]:
+            chosen = [named(now, name) for name in names]
+            for standing in chosen:
+                _refuse_skipped(standing)
+            return [self._event(day, standing, Kind.ASKED, why) for standing in chosen]
+
+        self._change(day, decide)
 
     def run_half(self, day: date, phase: Phase, why: str = "") -> None:
         """Let a half of the day begin now, as the page's button does; the service `jobs` does the work."""
@@ -188,6 +198,14 @@ def _refuse_running(standing: Standing) -> None:
 def _refuse_done(standing: Standing) -> None:
     if standing.is_done:
         raise UsageError(f"{standing.name} is done already", hint="`muhurat day rerun` runs it again")
+
+
+def _refuse_skipped(standing: Standing) -> None:
+    if standing.skips:
+        raise UsageError(
+            f"{standing.name} is skipped: {standing.skip_reason}",
+            hint=f"`muhurat day rerun {standing.name}` runs it all the same",
+        )
 
 
 def _refuse_running_or_done(standing: Standing) -> None:

@@ -213,9 +213,8 @@ class Standing:
         self.skipped = self.overridden_by = ""
         self.tries, self.asked, self.forced = 0, True, True
 
-    def _asked(self, event: RunEvent) -> None:
+    def _asked(self, _: RunEvent) -> None:
         self.asked = True
-        self.forced = self.forced or bool(event.facts.get("forced"))
 
     def _late(self, _: RunEvent) -> None:
         self.late_told = True

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from muhurat.clock import Clock, ist
 from muhurat.errors import CalendarError, MuhuratError, UsageError
 from muhurat.jobs.operator import blocking
-from muhurat.jobs.process import Attempt, Row
+from muhurat.jobs.process import Attempt, Row, State
 from muhurat.web.jobs_desk import DEEDS, Deed, JobsDesk, row_facts
 
 T = TypeVar("T")
@@ -165,7 +165,9 @@ def _add_runs(api: APIRouter, jobs: JobsDesk, today: Callable[[], date]) -> None
         """Run a half of the day now, or the jobs named; done ones stay done."""
         wanted = today()
         names = wish.names or [
-            row.process.name for row in _rows(jobs, wanted) if row.process.phase == (wish.phase or "").upper()
+            row.process.name
+            for row in _rows(jobs, wanted)
+            if row.process.phase == (wish.phase or "").upper() and row.state is not State.SKIPPED
         ]
         if not names:
             raise _refusal(422, "nothing to run is named", "name a phase, bod or eod, or names of jobs")

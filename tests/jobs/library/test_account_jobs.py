@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from muhurat.clock import NS_PER_S, ClockPage
 from muhurat.errors import VenueError
 from muhurat.jobs.base import JobError
 from muhurat.jobs.library import upload_cash_margin, upload_holding_and_position, upload_instrument_master
+from muhurat.model.instrument import Instrument
 from muhurat.stores.base import ReferenceStore
 from muhurat.venues.base import Account, InstrumentSource
 from muhurat.venues.kite.instruments import KiteInstruments
@@ -36,6 +37,17 @@ def broker(tmp_path: Path, tools: DeskTools) -> Iterator[InThread]:
     tools.put(InstrumentSource, KiteInstruments(running.urls["kite"], session))
     yield running
     running.stop()
+
+
+class HalfADump:
+    """The broker's dump without the instruments of BFO."""
+
+    def __init__(self, whole: InstrumentSource) -> None:
+        self._whole = whole
+
+    def fetch(self, exchanges: Sequence[str]) -> list[Instrument]:
+        left = [exchange for exchange in exchanges if exchange != "BFO"]
+        return self._whole.fetch(left) if left else []
 
 
 def upload_margins(tools: DeskTools, **options: object) -> str:
@@ -159,6 +171,18 @@ def test_the_instrument_master_is_the_days_dump(tools: DeskTools, broker: InThre
     assert done.rows == len(rows) > 0
     assert {row["Exchange"] for row in rows} == {"BFO"}
     assert {row["MasterDate"] for row in rows} == {tools.business_date}
+
+
+def test_an_exchange_without_instruments_is_not_taken_for_the_whole_of_it(tools: DeskTools, broker: InThread) -> None:
+    upload_instrument_master.run(upload_instrument_master.UploadInstrumentMasterOptions(exchanges=("BFO",)), tools)
+    before = tools.get(ReferenceStore).checksum()
+
+    whole = tools.get(InstrumentSource)
+    tools.put(InstrumentSource, HalfADump(whole))
+    with pytest.raises(JobError, match="no instruments of BFO, of which there were"):
+        upload_instrument_master.run(upload_instrument_master.UploadInstrumentMasterOptions(), tools)
+
+    assert tools.get(ReferenceStore).checksum() == before
 
 
 def test_yesterdays_instruments_are_gone_once_todays_are_there(tools: DeskTools, broker: InThread) -> None:

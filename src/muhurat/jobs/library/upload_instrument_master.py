@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from muhurat.jobs.base import Job, JobError, Options, Outcome, Tools
+from muhurat.jobs.base import Job, NotYet, Options, Outcome, Tools
 from muhurat.model.instrument import Instrument
 from muhurat.stores.base import ReferenceStore
 from muhurat.venues.base import InstrumentSource
@@ -22,14 +22,26 @@ def run(options: UploadInstrumentMasterOptions, tools: Tools) -> Outcome:
     source, found = tools.get(InstrumentSource), list[Instrument]()
     for number, exchange in enumerate(options.exchanges):
         tools.progress(number, len(options.exchanges), f"fetching instruments of {exchange}")
-        found += source.fetch([exchange])
+        listed = source.fetch([exchange])
+        _refuse_vanished(exchange, listed, tools)
+        found += listed
     if not found:
-        raise JobError(f"the broker lists no instruments of {', '.join(options.exchanges)}", hint="try again later")
+        raise NotYet(f"the broker lists no instruments of {', '.join(options.exchanges)}", hint="try again later")
     tools.progress(len(options.exchanges), len(options.exchanges), "loading")
     with tools.get(ReferenceStore).transaction() as transaction:
         transaction.delete("Instruments", where={})
         count = transaction.replace("Instruments", _columns(found, tools), where={"MasterDate": tools.business_date})
     return Outcome(f"{count} instruments", rows=count, facts={"exchanges": list(options.exchanges)})
+
+
+def _refuse_vanished(exchange: str, listed: Sequence[Instrument], tools: Tools) -> None:
+    """A dump without an exchange that had instruments before is half a dump."""
+    before = 0 if listed else tools.get(ReferenceStore).count("Instruments", where={"Exchange": exchange})
+    if before:
+        raise NotYet(
+            f"the broker lists no instruments of {exchange}, of which there were {before:,}; those stay",
+            hint="try again later, or leave it out with --exchanges",
+        )
 
 
 def _columns(rows: Sequence[Instrument], tools: Tools) -> dict[str, list[object]]:

@@ -46,7 +46,6 @@ SPAN_SLOTS: Final[tuple[SpanSlot, ...]] = ("i1", "i2", "i3", "i4", "i5", "s")
 """In the order of the day: beginning, four during it, 15:30, settlement."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Bhavcopy:
     """One segment's whole day in UDiFF columns; `warnings` are oddities that do not make it wrong. `path` is the file
