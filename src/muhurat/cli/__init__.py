@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -11,13 +10,9 @@ from muhurat.errors import ConfigError, MuhuratError, UsageError
 
 FAILED, WRONG_USE = 1, 2
 
-_GARBAGE_AFTER = 50_000
-"""Objects made before the first look for cycles; Python's 700 cost a fifth of a short job, all of it among imports."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; an error we raised on purpose becomes one message, never a traceback."""
-    gc.set_threshold(_GARBAGE_AFTER, *gc.get_threshold()[1:])
     from muhurat.cli.root import root
 
     try:

@@ -87,7 +87,8 @@ def _outcome(made: Sequence[tuple[Path, Manifest]]) -> Outcome:
         "; ".join(notes),
         rows=sum(manifest.rows for _, manifest in made),
         files=tuple(path for path, _ in made),
-        facts={manifest.database: {"sha256": manifest.sha256, "tables": dict(manifest.tables)} for _, manifest in made},
+        facts={"any_count": True}
+        | {manifest.database: {"sha256": manifest.sha256, "tables": dict(manifest.tables)} for _, manifest in made},
     )
 
 
