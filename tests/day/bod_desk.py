@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,7 +21,7 @@ import yaml
 from muhurat import app
 from muhurat.app.day import run_history
 from muhurat.app.parts import reference_store
-from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock
+from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, SimulatedClock, to_ns
 from muhurat.jobs.process import Row
 from muhurat.jobs.standard import write_standard
 
@@ -29,7 +29,7 @@ DAY = date(2026, 11, 20)
 LAST_MINUTE = "2026-11-20T09:14"
 """Every job of BOD may begin, and the session has not begun."""
 
-DESK = {
+DESK: Final[dict[str, Any]] = {
     "desk": {"name": "bod"},
     "calendar": {"mic": "XBOM", "segment": "FO"},
     "feeds": {"sensex_desk": {"venue": "kite", "universe": "sensex_atm", "mode": "full", "strikes": 9}},
@@ -49,6 +49,12 @@ class Venues:
     @property
     def clock(self) -> SimulatedClock:
         return SimulatedClock(ClockPage(self.clock_page))
+
+    def set_clock(self, at: str) -> None:
+        """Begin the same minute again, for another desk."""
+        wanted = to_ns(datetime.fromisoformat(f"{at}+05:30"))
+        with self.clock.hold():
+            ClockPage(self.clock_page).now_ns = wanted
 
     def session(self, root: str) -> dict[str, Any]:
         """A ready session of a simulated venue: obvious fakes."""
@@ -95,12 +101,10 @@ class BodDesk:
     venues: Venues
 
     @classmethod
-    def made(cls, folder: Path, venues: Venues, *, parallel: int | None = None) -> BodDesk:
+    def made(cls, folder: Path, venues: Venues) -> BodDesk:
         """An ordinary desk: its file, `.env`, registry and the morning's login."""
         folder.mkdir(parents=True)
         jobs = {**DESK["jobs"], "public_ip": {"registered": "127.0.0.1", "ask": f"{venues.urls['kite']}/_sim/ip"}}
-        if parallel is not None:
-            jobs["parallel"] = parallel
         (folder / "desk.yaml").write_text(yaml.safe_dump({**DESK, "jobs": jobs}, sort_keys=False))
         (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in venues.secrets().items()))
         write_standard(folder / "process.json", with_accounts=True)
@@ -137,16 +141,35 @@ class BodDesk:
         finally:
             history.close()
 
+    def steps(self) -> int:
+        """How many attempts began, and how many ended."""
+        attempts = [attempt for row in self.rows().values() for attempt in row.attempts]
+        return len(attempts) + sum(attempt.ended_ns is not None for attempt in attempts)
+
     def states(self) -> dict[str, str]:
         return {name: row.state.value for name, row in self.rows().items() if row.process.phase == "BOD"}
 
-    def checksum(self) -> str:
-        """The reference database's content in one word."""
+    def add_script(self, title: str, text: str, **further: Any) -> None:
+        """One more job of BOD, a Python script."""
+        script = self.folder / f"{title.lower().replace(' ', '_')}.py"
+        script.write_text(text)
+        registry = self.folder / "process.json"
+        document = json.loads(registry.read_text())
+        entry = {"title": title, "process_type": "BOD", "order": 155, "application_path": str(script), **further}
+        registry.write_text(json.dumps(document | {"processes": [*document["processes"], entry]}, indent=2))
+
+    def checksum(self) -> dict[str, str]:
+        """The reference database's content, a word for each table."""
         store = reference_store(self.opened(), self.venues.clock)
         try:
             return store.checksum()
         finally:
             store.close()
+
+    def files(self, *folders: str) -> set[str]:
+        """What lies in folders of the desk, by name."""
+        found = (path for name in folders for path in (self.folder / name).rglob("*") if path.is_file())
+        return {str(path.relative_to(self.folder)) for path in found}
 
     def part_files(self) -> list[Path]:
         return list(self.folder.rglob("*.part"))

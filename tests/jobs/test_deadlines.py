@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from datetime import time as at
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from muhurat.clock import NS_PER_S, ClockPage, ManualClock, SimulatedClock, SystemClock, ist, ist_ns
+from muhurat.clock import (
+    ENVIRONMENT_VARIABLE,
+    NS_PER_S,
+    ClockPage,
+    ManualClock,
+    SimulatedClock,
+    SystemClock,
+    ist,
+    ist_ns,
+)
 from muhurat.errors import CalendarError, NotifyError, StoreError
 from muhurat.heartbeat import Heartbeat
 from muhurat.jobs.deadlines import Checker
 from muhurat.jobs.runs import RunHistory
 from muhurat.jobs.standing import Expected
 from muhurat.notify.base import Message
-from muhurat.supervisor.alerts import Alerts
-from tests.jobs.bench import DAY, FAIL, Bench, runner_process, save, until
+from muhurat.supervisor import lock
+from muhurat.supervisor.alerts import Alerts, read_alerts
+from tests.jobs.bench import DAY, FAIL, SAY, Bench, runner_process, save, until
 
 NINE = ist_ns(DAY, at(9))
 
@@ -196,6 +212,95 @@ def test_within_two_seconds_of_the_deadline_in_real_time_with_the_runner_killed(
     assert told.keys() == {"hangs", "blocked", "held"}
     assert told["hangs"].endswith("still runs")
     assert "waits for hangs" in told["blocked"]
+
+
+WAITS = """
+import pathlib, time
+pathlib.Path("hangs").touch()
+limit = time.monotonic() + 30
+while not pathlib.Path("end").exists() and time.monotonic() < limit:
+    time.sleep(0.05)
+"""
+SCRIPTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Fails": (FAIL, {"retries": 0}),
+    "Hangs": (WAITS, {}),
+    "Blocked": (SAY, {"depends_on": ["Fails"]}),
+    "Unreached": (SAY, {}),
+}
+
+
+@pytest.mark.slow
+def test_the_service_tells_within_two_real_seconds_what_was_cut_off_blocked_or_never_reached(tmp_path: Path) -> None:
+    """Two desks on one clock, which waits for nobody: the runner of one was killed, the other never had one."""
+    page = ClockPage.create(tmp_path / "clock", NINE - 60 * NS_PER_S)
+    killed, idle = _desk(tmp_path / "killed"), _desk(tmp_path / "idle")
+    with _day(killed, page, "watch"), _day(idle, page, "watch"):
+        with _day(killed, page, "run", "bod", "--serial") as runner:
+            until((killed / "hangs").exists, within_s=20)
+            runner.kill()
+        until(lambda: all((desk / "run" / "checker.status.json").exists() for desk in (killed, idle)), within_s=20)
+        told = _told_around_nine(page, killed, idle)
+    (killed / "end").touch()
+    until(lambda: not lock.is_held(killed / "run" / "jobs" / "hangs.lock"))
+    assert {what: after_s for what, (after_s, _) in told.items() if not 0 <= after_s <= 2} == {}
+    reasons = {name: why for name, (_, why) in told.items()}
+    assert reasons.pop("killed: hangs") == "still runs"
+    assert reasons.pop("killed: fails") == "failed: cannot reach the host"
+    assert reasons.pop("killed: blocked").startswith("it never started; blocked by fails, which failed")
+    assert reasons.pop("killed: unreached") == "it never started"
+    assert reasons == {f"idle: {name.lower()}": "the day was never opened: nothing ran" for name in SCRIPTS}
+
+
+def _desk(folder: Path) -> Path:
+    """A desk with those scripts as BOD, due at 09:00."""
+    folder.mkdir()
+    entries = []
+    for order, (title, (text, further)) in enumerate(SCRIPTS.items()):
+        script = folder / f"{title.lower()}.py"
+        script.write_text(text)
+        entry = {"title": title, "process_type": "BOD", "order": order, "application_path": str(script)}
+        entries.append(entry | further)
+    (folder / "process.json").write_text(json.dumps({"processes": entries}))
+    jobs = {"registry": "process.json", "bod": {"at": "08:00", "deadline": "09:00"}}
+    desk = {"desk": {"name": folder.name}, "calendar": {"mic": "XBOM", "segment": "FO"}, "jobs": jobs}
+    (folder / "desk.yaml").write_text(json.dumps(desk))
+    return folder
+
+
+@contextmanager
+def _day(desk: Path, page: ClockPage, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`muhurat day …` in a process of its own, ended at the end."""
+    command = [sys.executable, "-P", "-m", "muhurat", "day", *words, "--desk", str(desk / "desk.yaml")]
+    with (desk / f"{words[0]}.txt").open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, ENVIRONMENT_VARIABLE: str(page.path)},
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _told_around_nine(page: ClockPage, *desks: Path) -> dict[str, tuple[float, str]]:
+    """Let the time go on as real time does, from two seconds before 09:00 to five after: what was told of each job,
+    and how many real seconds after 09:00 it was there to be read."""
+    began, first_ns = time.monotonic(), NINE - 2 * NS_PER_S
+    told: dict[str, tuple[float, str]] = {}
+    while len(told) < len(SCRIPTS) * len(desks) and (gone_s := time.monotonic() - began) < 7:
+        page.now_ns = first_ns + int(gone_s * NS_PER_S)
+        for desk in desks:
+            for alert in read_alerts(desk / "run"):
+                name, late, why = alert["what"].removeprefix(f"BOD {DAY}: ").partition(" was not done by 09:00: ")
+                if late:
+                    told.setdefault(f"{desk.name}: {name}", (gone_s - 2, why))
+        time.sleep(0.01)
+    print(told)
+    return told
 
 
 def _served(bench: Bench, mail: Mail | None, true: Callable[[], bool]) -> bool:

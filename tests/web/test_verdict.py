@@ -162,7 +162,7 @@ def test_jobs_that_are_late_are_told_together_and_one_that_is_late_by_itself(des
     desk.clock.at_ns = at("09:00:01")
     desk.run()
     ((what, do),) = told(desk)
-    assert what.startswith("9 jobs are late: DB backup, DB clean, SPAN, Bhavcopy, ")
+    assert what.startswith("9 jobs are late: DB backup, DB clean, Bhavcopy, SPAN, ")
     assert do == "see the page of jobs, or muhurat day status"
     for name in blocking:
         if jobs.row(name).state != "Skipped" and name != "span":

@@ -128,7 +128,7 @@ def test_every_run_of_a_job_is_a_bar_and_a_deadline_is_a_tick(desk: MadeDesk) ->
     ):
         assert len(bars_of(html, told)) == 1
     told = explanations(html)
-    assert "deadline 09:00 of 10 jobs; late: SPAN, Bhavcopy, BSE masters, Banned instruments, " in told
+    assert "deadline 09:00 of 10 jobs; late: Bhavcopy, SPAN, BSE masters, Banned instruments, " in told
     assert "deadline 09:14 of 1 job |" in told
     assert text(html).count("job runs") == 1
 
