@@ -91,7 +91,9 @@ def row_facts(row: Row) -> dict[str, Any]:
 
 
 def duration_s(attempt: Attempt, now_ns: int) -> float:
-    """How long an attempt took, or takes so far; desk seconds."""
+    """How long an attempt took, in real seconds where they were measured, else in desk seconds, as what runs so far."""
+    if attempt.seconds is not None:
+        return attempt.seconds
     return ((attempt.ended_ns or now_ns) - attempt.started_ns) / 1e9
 
 

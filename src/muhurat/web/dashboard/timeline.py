@@ -14,6 +14,7 @@ from typing import Any, Final
 from muhurat.clock import NS_PER_S, ist, ist_ns, to_ns
 from muhurat.jobs.process import Attempt, Row, State
 from muhurat.web.decisions import Line
+from muhurat.web.jobs_desk import duration_s
 from muhurat.web.markup import BOUGHT, SOLD, heading, key
 from muhurat.web.palette import AMBER, BLUE, GREY, JOB_COLOURS, RED, STATE_COLOURS
 from muhurat.web.snapshot import Snapshot
@@ -143,7 +144,7 @@ def _runs(shot: Snapshot, day: _Day) -> Iterator[str]:
         track = min(range(_TRACKS), key=lambda at: (free[at] > left, free[at] if free[at] > left else at))
         free[track] = left + width
         word = _became(attempt, row)
-        took = duration((ended_ns - attempt.started_ns) / NS_PER_S)
+        took = duration(duration_s(attempt, shot.now_ns))
         told = f"{row.process.title}: {word}, {clock(attempt.started_ns)}, {took}{_nth(attempt.number)}"
         shape = f'x="{left}%" width="{width:.2f}%" y="{_TOP + 1 + track * (_RUN + 0.5)}" height="{_RUN}"'
         yield f'<rect {shape} fill="{JOB_COLOURS[word]}"><title>{escape(told)}</title></rect>'
