@@ -26,7 +26,7 @@ def test_a_sound_day_says_so_first_and_tells_the_day_in_two_sentences() -> None:
 
 def test_the_figures_are_there() -> None:
     seen = text(page())
-    assert "net result −₹469.04 of the balance −0.09 % charges ₹69.04" in seen
+    assert "net result −₹469.04 of ₹5,00,000.00 −0.09 % charges ₹69.04" in seen
     assert "packets received 1,23,456 gaps 0" in seen
     assert "80000 CE SENSEX26N1980000CE premium stop 100 09:21 :00 ₹100.00 09:27 :00 ₹96.00" in seen
     assert "no premium known 1" in seen

@@ -104,7 +104,7 @@ def _figures(report: Mapping[str, Any]) -> str:
     share = pnl / result["balance"] if result["balance"] else None
     cells = {
         "net result": coloured(rupees(pnl, sign=True), pnl) if report["trades"] else f"<b>{NOTHING}</b>",
-        "of the balance": f"<b>{percent(share, sign=True) if report['trades'] else NOTHING}</b>",
+        f"of {rupees(result['balance'])}": f"<b>{percent(share, sign=True) if report['trades'] else NOTHING}</b>",
         "charges": f"<b>{rupees(report['charges'])}</b>",
         "deepest fall": f"<b>{rupees(result['max_drawdown'])}</b>",
         "trades": f"<b>{count(len(report['trades']))}</b>",

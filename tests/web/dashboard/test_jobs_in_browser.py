@@ -53,6 +53,7 @@ def test_an_operator_runs_holds_skips_overrides_and_reads_a_log(desk: MadeDesk, 
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.goto(f"{address}/jobs")
             card_of(page, "Bhavcopy").get_by_text("FO bhavcopy: 24,112 of 38,420 rows loaded").wait_for()
+            page.locator(".tools").get_by_text("3 failed, 1 lost, 1 running, 4 pending, 4 skipped").wait_for()
             _search(page)
             _log(page, jobs)
             _deeds(page)

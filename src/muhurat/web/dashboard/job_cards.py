@@ -25,6 +25,7 @@ _BY_PEOPLE: Final = frozenset({Kind.HELD, Kind.RELEASED, Kind.SKIPPED, Kind.OVER
 CARDS_CSS: Final = """
 .tools { display:flex; flex-wrap:wrap; align-items:center; gap:8px 10px; padding:10px 16px 0; width:100%; }
 .tools .q-field { flex:0 1 250px; } .tools .told { color:var(--quiet); }
+.tools .far { display:flex; flex-wrap:wrap; gap:0 18px; }
 .cards { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(310px,100%),1fr)); gap:10px; width:100%;
   padding:10px 16px 24px; align-items:start; }
 .card { background:var(--raised); border:1px solid var(--line); border-left:3px solid var(--card, var(--line));
@@ -64,14 +65,18 @@ def panel(shot: Snapshot) -> str:
     if not shot.jobs:
         why = shot.jobs_trouble.what if shot.jobs_trouble else "the desk file has no section jobs"
         return heading("Jobs", link if shot.jobs_trouble else "") + empty(f"No jobs today: {why}.")
-    halves = "".join(_half(phase, [row for row in shot.jobs if row.process.phase == phase]) for phase in ("BOD", "EOD"))
     wanting = [row for row in shot.jobs if row.state in _BAD or row.state is State.RUNNING or row.held]
     rows = [
         [f"{dot(JOB_COLOURS[row.state])}{escape(row.process.title)}", row.state.value, _why(row)]
         for row in wanting[:_SHOWN]
     ]
     more = f'<div class="note">and {count(len(wanting) - _SHOWN)} more</div>' if len(wanting) > _SHOWN else ""
-    return heading("Jobs", link) + halves + (table(("", "", ":w"), rows) if rows else "") + more
+    return heading("Jobs", link) + halves(shot.jobs) + (table(("", "", ":w"), rows) if rows else "") + more
+
+
+def halves(rows: Sequence[Row]) -> str:
+    """How far each half of the day is."""
+    return "".join(_half(phase, [row for row in rows if row.process.phase == phase]) for phase in ("BOD", "EOD"))
 
 
 def card(row: Row, now_ns: int, word: Mapping[str, Any] | None, line: str = "") -> str:

@@ -15,7 +15,7 @@ from muhurat.jobs.base import PHASES, Phase
 from muhurat.jobs.operator import Operator
 from muhurat.jobs.process import Row, State
 from muhurat.web.dashboard import header
-from muhurat.web.dashboard.job_cards import CARDS_CSS, card, deeds, details, matches, titles, what_runs
+from muhurat.web.dashboard.job_cards import CARDS_CSS, card, deeds, details, halves, matches, titles, what_runs
 from muhurat.web.dashboard.parts import Part, Watch
 from muhurat.web.dashboard.theme import CSS
 from muhurat.web.jobs_desk import DEEDS, JobsDesk, last_line, log_tail
@@ -44,6 +44,7 @@ class JobsPage:
         self._who = ""
         self._area: ui.element
         self._none: ui.html
+        self._far: ui.html
 
     def build(self) -> None:
         ui.add_css(CSS + CARDS_CSS)
@@ -60,6 +61,7 @@ class JobsPage:
                 _button("rerun what failed", self._rerun_failed)
             else:
                 ui.html(_READ_ONLY, sanitize=False).classes("told")
+            self._far = ui.html("", sanitize=False).classes("far")
         self._area = ui.element("div").classes("cards")
         self._none = ui.html("", sanitize=False).style("padding:0 16px")
         self._watch.refresh()
@@ -123,6 +125,9 @@ class JobsPage:
                 self._cards = {row.process.name: _Card(row, self) for row in shot.jobs}
         for row in shot.jobs:
             self._cards[row.process.name].show(row, shot.now_ns, words.get(row.process.name))
+        far = halves(shot.jobs)
+        if far != self._far.content:
+            self._far.set_content(far)
         self._search(self._wanted)
 
     def _search(self, wanted: str) -> None:
