@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.servers.plugin"]
+pytest_plugins = ["tests.servers.plugin", "tests.jobs.faults.plugin"]
 
 SERVERS_REQUIRED = os.environ.get("MUHURAT_REQUIRE_SERVERS") == "1"
 

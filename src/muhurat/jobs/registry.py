@@ -112,7 +112,8 @@ def _content(file: Path) -> bytes:
         hint = "write one (docs/jobs-registry.md), or name it in the desk file: jobs.registry"
         raise ConfigError([ConfigProblem("the file", "does not exist", hint)], source=str(file)) from None
     except OSError as error:
-        raise ConfigError([ConfigProblem("the file", f"cannot be read: {error.strerror}")], source=str(file)) from error
+        problem = ConfigProblem("the file", f"cannot be read: {error.strerror}", "look at its owner and mode")
+        raise ConfigError([problem], source=str(file)) from error
 
 
 def _digest(content: bytes) -> str:

@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ import yaml
 from muhurat.cli import main
 from muhurat.clock import ENVIRONMENT_VARIABLE, SystemClock
 from muhurat.errors import StoreError
+from muhurat.stores.base import Cache
 from muhurat.stores.registry import open_cache, open_reference_store
 from tests.jobs.faults.gateway import Gateway
 from tests.servers.processes import free_port
@@ -64,6 +65,7 @@ class Venues:
         line = self._process.stdout.readline()
         assert line, (folder / "sim.err").read_text()
         self.urls: dict[str, str] = json.loads(line)["urls"]
+        self._steward = httpx.Client(trust_env=False)
         self._doors = {name: _door(url) for name, url in self.urls.items() if url.startswith("http")}
         self._doors["ftp"] = self._doors["ftp_sim"]
 
@@ -71,18 +73,19 @@ class Venues:
     def failing(self, port: str, fault: str, path: str | None = None, **further: Any) -> Iterator[None]:
         """A fault at one port, below a path, until the block ends."""
         asked = {"fault": fault, "path": path, **further}
-        httpx.post(f"{self._doors[port]}/_sim/faults", json=asked).raise_for_status()
+        self._steward.post(f"{self._doors[port]}/_sim/faults", json=asked).raise_for_status()
         try:
             yield
         finally:
-            httpx.delete(f"{self._doors[port]}/_sim/faults").raise_for_status()
+            self._steward.delete(f"{self._doors[port]}/_sim/faults").raise_for_status()
 
     def session(self, port: str) -> dict[str, Any]:
-        told: dict[str, Any] = httpx.get(f"{self._doors[port]}/_sim/session").raise_for_status().json()
+        told: dict[str, Any] = self._steward.get(f"{self._doors[port]}/_sim/session").raise_for_status().json()
         return told
 
     def stop(self) -> None:
-        self._process.terminate()
+        self._steward.close()
+        self._process.kill()
         self._process.wait(20)
         self._errors.close()
 
@@ -125,7 +128,8 @@ class Bench:
     """Keys of the cache in which the job says how it failed."""
     keeps: str = "-"
     """Files that a failed run leaves for the next one (a regular expression)."""
-    reference: str = REFERENCE
+    served: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict)
+    """How to read the content of `reference` or `cache`, where it is on a server."""
     silent_port: int = field(default_factory=free_port)
     _sums: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -140,16 +144,16 @@ class Bench:
         self.write("desk.yaml", desk | dict(self.further))
         self.write("here.yaml", {"venues": {"kite": {"root": self.gateway.url}}})
         self.write("cell.yaml", {})
-        self.write("hasty.yaml", {"venues": dict.fromkeys(("nse", "bse"), {"timeout": HASTY_S})})
+        self.write("hasty.yaml", {"venues": {name: {"timeout": HASTY_S} for name in ("nse", "bse")}})
         self._keep_session()
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         (self.folder / name).write_text(yaml.safe_dump(dict(content), sort_keys=False))
 
-    def use_reference(self, url: str) -> None:
-        """Keep the reference data in another database from now on."""
-        self.reference = url
-        self.write("here.yaml", {"venues": {"kite": {"root": self.gateway.url}}, "stores": {"reference": url}})
+    def use_server(self, store: str, url: str, content: Callable[[], Mapping[str, Any]]) -> None:
+        """Keep `reference` or `cache` on a server from now on; `content` reads what it has."""
+        self.served[store] = content
+        self.write("here.yaml", {"venues": {"kite": {"root": self.gateway.url}}, "stores": {store: url}})
 
     def lay_over(self, overlay: Mapping[str, Any]) -> None:
         """Run with this overlay too, until the next one; `{silent}` in it is a port on which nobody speaks."""
@@ -208,8 +212,8 @@ class Bench:
 
     def tables(self) -> Mapping[str, str]:
         """The reference store's checksum; that of the same files is computed once."""
-        if self.reference != REFERENCE:
-            return self._checksum(self.reference, self.folder)
+        if "reference" in self.served:
+            return self.served["reference"]()
         files = tuple(sorted((self.folder / "reference").glob("reference.db*")))
         key = " ".join(f"{path.name}={_digest(path)}" for path in files if not path.name.endswith("-shm"))
         if key not in self._sums:
@@ -249,12 +253,13 @@ class Bench:
 
     def _cached(self) -> Mapping[str, Any]:
         """Every entry of the cache, read from a copy, as the disk may be full."""
+        if "cache" in self.served:
+            return self.served["cache"]()
         files = sorted((self.folder / "cache").glob("cache.db*"))
         with _aside(files) as folder:
             try:
                 with closing(open_cache(f"sqlite:///{folder}/cache.db", base=folder, clock=SystemClock())) as cache:
-                    keys = {key: cache.get(key) for key in cache.keys("") if key not in self.talks}
-                    return keys | {name: list(cache.series(name)) for name in cache.series_names()}
+                    return entries_of(cache, but=self.talks)
             except StoreError:
                 return {path.name: _digest(path) for path in files if not path.name.endswith(_BESIDE_SQLITE)}
 
@@ -266,6 +271,12 @@ class Bench:
             and path.relative_to(self.folder).parts[0] not in _OWN_FOLDERS
             and not path.name.endswith(_BESIDE_SQLITE)
         }
+
+
+def entries_of(cache: Cache, but: Collection[str] = ()) -> dict[str, Any]:
+    """Every key and series of a cache with its content."""
+    keys = {key: cache.get(key) for key in cache.keys("") if key not in but}
+    return keys | {name: list(cache.series(name)) for name in cache.series_names()}
 
 
 def _digest(path: Path) -> str:

@@ -1,20 +1,16 @@
-"""The benches of the faults, and the table of all cells at the end of the run."""
+"""The benches of the faults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.jobs.faults.bench import Bench, Venues, at_the_clock
 from tests.jobs.faults.gateway import Gateway
-from tests.jobs.faults.report import Cells, as_markdown, as_text
 from tests.jobs.faults.table import ROWS
 
 BenchOf = Callable[[str], Bench]
-CELLS = Cells()
-REPORT = Path("build") / "job-faults.md"
 
 
 @pytest.fixture(scope="session")
@@ -62,20 +58,3 @@ def bench_of(new_bench: BenchOf) -> BenchOf:
         return made[job]
 
     return find
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    CELLS.take(report)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table job x fault, here and as Markdown in `build/`."""
-    if not CELLS.results:
-        return
-    file = config.rootpath / REPORT
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(as_markdown(CELLS), encoding="utf-8")
-    terminalreporter.section("jobs x faults")
-    for line in as_text(CELLS):
-        terminalreporter.write_line(line)
-    terminalreporter.write_line(f"what each cell said: {REPORT}")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.jobs.faults.table import FAULTS, ROWS
+from tests.jobs.faults.cells import FAULTS
+from tests.jobs.faults.table import ROWS
 
 PASSED, FAILED, NOT_APPLICABLE, SKIPPED, NOT_RUN = "✓", "✗", "–", "s", "·"
 _LEGEND = f"{PASSED} tried: told with cause and remedy, nothing changed   {NOT_APPLICABLE} not applicable, see below   "

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 
 from tests.jobs.faults.bench import Bench
@@ -84,6 +85,7 @@ def unreadable(pattern: str) -> Strike:
     return strike
 
 
+@cache
 def may_mount() -> bool:
     """Whether a disk of its own can be mounted here."""
     folder = tempfile.mkdtemp(prefix="muhurat-disk-")

@@ -75,8 +75,10 @@ class RedisCache:
         with self._use() as redis:
             keys, series = self._names(redis, _ABOUT, prefix), self._names(redis, _SERIES, prefix)
             doomed = [name for key in keys for name in (key, _ABOUT + key)] + [_SERIES + name for name in series]
-            for first in range(0, len(doomed), _BATCH):
-                redis.delete(*doomed[first : first + _BATCH])
+            with redis.pipeline(transaction=True) as together:
+                for first in range(0, len(doomed), _BATCH):
+                    together.delete(*doomed[first : first + _BATCH])
+                together.execute()
         return len(keys) + len(series)
 
     def keys(self, prefix: str = "") -> list[str]:

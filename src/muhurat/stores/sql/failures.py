@@ -105,13 +105,21 @@ _MYSQL: Final[Mapping[int, _Kind]] = {
 
 def failure(place: str, error: BaseException) -> StoreError:
     """The store's error for one of a driver or of SQLAlchemy; `place` names the database, without a password."""
-    original = getattr(error, "orig", None) or error
+    original = _first(getattr(error, "orig", None) or error)
     kind = _sqlite_kind(original) if isinstance(original, sqlite3.Error) else _mysql_kind(original)
     return StoreError(
         f"{place} {kind.words}: {redact(_text(original))}",
         permanent=not kind.again,
         hint=kind.hint,
     )
+
+
+def _first(error: BaseException) -> BaseException:
+    """The driver's error, or that before it: of undoing a transaction on a lost connection, pymysql says nothing."""
+    earlier = getattr(error.__context__, "orig", None) or error.__context__
+    if len(error.args) > 1 and not error.args[1] and isinstance(earlier, Exception):
+        return earlier if type(earlier).__module__ == type(error).__module__ else error
+    return error
 
 
 def _sqlite_kind(error: sqlite3.Error) -> _Kind:
