@@ -7,20 +7,9 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.servers.plugin", "tests.jobs.faults.plugin"]
+pytest_plugins = ["tests.servers.plugin", "tests.jobs.faults.plugin", "tests.workers"]
 
 SERVERS_REQUIRED = os.environ.get("MUHURAT_REQUIRE_SERVERS") == "1"
-
-
-TOGETHER = ("tests/day/", "tests/jobs/faults/")
-"""Folders whose tests share what takes long to start, or would starve one another: one worker runs them in turn."""
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """With several workers, the tests of a file stay on one: they share its servers."""
-    file = item.nodeid.partition("::")[0]
-    group = next((folder for folder in TOGETHER if file.startswith(folder)), file)
-    item.add_marker(pytest.mark.xdist_group(group))
 
 
 def missing(what: str) -> None:

@@ -319,12 +319,12 @@ def _prepared(*, humble: bool, largest: int | None) -> Callable[[], None]:
     return prepare
 
 
-def at_the_clock(venues: Venues) -> Any:
-    """The environment in which every command of a desk knows the time, and its passwords."""
+def environment(venues: Venues) -> dict[str, str]:
+    """The variables by which every command of a desk knows the time, and its passwords."""
     member, ftp = venues.session("connect2nse"), venues.session("ftp")
-    patch = pytest.MonkeyPatch()
-    patch.setenv(ENVIRONMENT_VARIABLE, str(venues.clock))
-    patch.setenv("EXTRANET_PASSWORD", member["encrypted_password"])
-    patch.setenv("FTP_PASSWORD", ftp["password"])
-    patch.setenv("FTP_PORT", str(httpx.URL(venues.urls["ftp"]).port))
-    return patch
+    return {
+        ENVIRONMENT_VARIABLE: str(venues.clock),
+        "EXTRANET_PASSWORD": member["encrypted_password"],
+        "FTP_PASSWORD": ftp["password"],
+        "FTP_PORT": str(httpx.URL(venues.urls["ftp"]).port),
+    }

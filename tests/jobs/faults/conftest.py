@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.jobs.faults.bench import Bench, Venues, at_the_clock
+from tests.jobs.faults.bench import Bench, Venues, environment
 from tests.jobs.faults.gateway import Gateway
 from tests.jobs.faults.table import ROWS
 
@@ -16,10 +16,21 @@ BenchOf = Callable[[str], Bench]
 @pytest.fixture(scope="session")
 def venues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venues]:
     running = Venues(tmp_path_factory.mktemp("venues"))
-    environment = at_the_clock(running)
     yield running
-    environment.undo()
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def variables(venues: Venues) -> dict[str, str]:
+    return environment(venues)
+
+
+@pytest.fixture(autouse=True)
+def at_the_venues_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test of a desk only: those after it have a clock of their own."""
+    if "venues" in request.fixturenames:
+        for name, value in request.getfixturevalue("variables").items():
+            monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
