@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 LONGEST: Final = "tests/day/"
-"""Whole days, one after the other on one worker, which begins with them."""
+"""What the workers begin with."""
 
-TOGETHER: Final = (LONGEST, "tests/jobs/faults/")
-"""Folders whose files share what takes long to start, or would starve one another."""
+TOGETHER: Final = {
+    "tests/day/test_candle_day.py": "whole days",
+    "tests/day/test_short_day.py": "whole days",
+    "tests/jobs/faults/": "job faults",
+}
+"""What shares something that takes long to start, or would starve one another, by the name of its group."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -23,7 +27,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     class ByFile(LoadScopeScheduling):  # type: ignore[misc, unused-ignore]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+            return next((group for start, group in TOGETHER.items() if file.startswith(start)), file)
 
     config.option.loadscopereorder = False
     return ByFile(config, log)
