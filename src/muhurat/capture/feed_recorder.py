@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from muhurat.capture.alarms import Alarms
 from muhurat.capture.backlog import Backlog, Item, Note, gap_entry
+from muhurat.capture.disk_alarms import DiskAlarms
 from muhurat.capture.journal.format import AFTER_GAP, connection_flags, hour_name
 from muhurat.capture.journal.hour import AppendFailed
 from muhurat.capture.journal.writer import JournalWriter, Message
@@ -25,6 +27,7 @@ from muhurat.venues.base import ConnectionEvent, ConnectionKind, StreamMode
 _DAY: Final = slice(0, 8)
 _SLICE_BYTES: Final = 4 * 1024 * 1024
 _RETRY_S: Final = 0.25
+_LAST_TRIES: Final = 5
 _LATE_NS: Final = 60 * NS_PER_S
 _LOST_CONNECTION: Final = frozenset(
     {ConnectionKind.DISCONNECTED, ConnectionKind.STALE, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE}
@@ -59,8 +62,10 @@ class FeedPlan:
 class FeedRecorder:
     """A `venues.base.StreamListener` that writes what it hears. Belongs to one event loop."""
 
-    def __init__(self, plan: FeedPlan, clock: Clock, failed: Callable[[MuhuratError], None]) -> None:
-        """`failed` is told of what no retry can mend."""
+    def __init__(
+        self, plan: FeedPlan, clock: Clock, failed: Callable[[MuhuratError], None], alarms: Alarms | None = None
+    ) -> None:
+        """`failed` is told of what no retry can mend, `alarms` of what a person should know."""
         self.plan = plan
         self.settled = asyncio.Event()
         self.state, self.why = "connecting", ""
@@ -73,6 +78,7 @@ class FeedRecorder:
         self.writer: JournalWriter | None = None
         self._clock = clock
         self._failed = failed
+        self._alarms = DiskAlarms(plan.name, alarms or Alarms())
         self._pending: list[Item] = []
         self._due = False
         self._retry: asyncio.TimerHandle | None = None
@@ -127,12 +133,10 @@ class FeedRecorder:
         """Write what is pending now, or queue it behind what the disk refused before."""
         self._due = False
         batch, self._pending = self._pending, []
-        if self.backlog or self.writer is None:
-            self.backlog.add(batch)
-            return
-        left = self._write(batch)
+        left = batch if self.backlog or self.writer is None else self._write(batch)
         if left:
             self.backlog.add(left)
+            self._alarms.dropped(self.backlog.dropped_records)
 
     def expect_end(self) -> None:
         """The connection is about to be closed on purpose: its end is no gap."""
@@ -142,15 +146,16 @@ class FeedRecorder:
         """Write everything that can be written, close the journal. A gap that is open ends with the recording."""
         self._end_gap(self._clock.now_ns())
         self.flush()
-        while self.writer and self.backlog and self._drain():
-            pass
+        self._write_the_last()
         self.state = "closed"
         if self._retry:
             self._retry.cancel()
-        if self.backlog:
-            self._log.error("records lost with the end of the process", records=self.backlog.records)
         if self.writer:
             self.writer.close()
+
+    def look_at_disk(self) -> None:
+        """Notice bytes that are in the file but do not come to the disk itself."""
+        self._alarms.unsynchronised(str(self.writer.sync_error or "") if self.writer else "")
 
     def _open_writer(self) -> None:
         try:
@@ -158,9 +163,15 @@ class FeedRecorder:
         except AppendFailed as error:
             self._in_trouble(error)
             return
-        if self.writer.recovery and self.writer.recovery.repaired:
-            self.repaired = self.writer.recovery.report()
+        self._tell_repairs(self.writer)
+
+    def _tell_repairs(self, writer: JournalWriter) -> None:
+        """What had to be repaired in hours that were opened; what did not come back reaches a person."""
+        for repair in writer.repairs:
+            self.repaired = repair.report()
             self._log.warning("the journal was repaired", repair=self.repaired)
+            self._alarms.repaired(repair)
+        writer.repairs.clear()
 
     def _go_on_from(self, past: RecordedToday, now_ns: int) -> None:
         self.messages, self.packets, self.bytes = past.messages, past.packets, past.bytes
@@ -240,12 +251,15 @@ class FeedRecorder:
     def _note_new_file(self) -> None:
         path = self.writer.path if self.writer else None
         if path != self._file:
+            if self.writer:
+                self._tell_repairs(self.writer)
             self._file = path
             self._log.info(f"Opened new binary file: {path}")
 
     def _in_trouble(self, error: AppendFailed) -> None:
         if not self.trouble:
             self._log.error("the disk refuses; records wait in memory", error=str(error), hint=error.hint)
+            self._alarms.refused(error)
         self.trouble = f"{error} ({error.hint})"
         if self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(_RETRY_S, self._try_again)
@@ -262,8 +276,27 @@ class FeedRecorder:
         if self.backlog:
             self._retry = asyncio.get_running_loop().call_later(0, self._try_again)
             return
+        self._out_of_trouble()
+
+    def _out_of_trouble(self) -> None:
         self.trouble = ""
         self._log.info("the disk has recovered", dropped_records=self.backlog.dropped_records)
+        self._alarms.recovered(self.backlog.dropped_records)
+
+    def _write_the_last(self) -> None:
+        """What waits gets a few more chances: a disk that failed for a moment costs nothing."""
+        for _ in range(_LAST_TRIES):
+            if self.writer is None:
+                self._reopen()
+            while self.writer and self.backlog and self._drain():
+                pass
+            if self.writer and not self.backlog:
+                break
+        if self.backlog:
+            self._log.error("records lost with the end of the process", records=self.backlog.records)
+            self._alarms.left(self.backlog.records)
+        elif self.trouble:
+            self._out_of_trouble()
 
     def _reopen(self) -> None:
         try:

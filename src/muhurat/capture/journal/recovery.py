@@ -3,6 +3,10 @@
 Index rows that point beyond their file are dropped, complete records and lines beyond the index are indexed as
 *recovered*, and only an incomplete remainder is cut: it is kept aside as `<file>.torn-<n>`. Doing it again changes
 nothing.
+
+A process that dies leaves a beginning of what it wrote. A power cut need not: of what had not been synchronised any
+part may be there and any other be zeros. So the last stretch of the index is checked row by row: rows that make no
+sense are dropped, records between them that nobody knows are indexed as recovered, and what was lost is told.
 """
 
 from __future__ import annotations
@@ -18,12 +22,15 @@ from typing import Any, Final
 import msgspec
 
 from muhurat.capture.journal.files import Files, write_all
-from muhurat.capture.journal.format import CONTROL, HEADER, NS_PER_MS, RECOVERED, ROW, HourPaths
-from muhurat.capture.journal.scan import Bytes, Damage, Found, open_bytes, scan
+from muhurat.capture.journal.format import CONTROL, HEADER, NS_PER_MS, RECOVERED, ROW, HourPaths, plausible
+from muhurat.capture.journal.scan import Bytes, Found, open_bytes, scan
+from muhurat.clock import NS_PER_S
 
 Row = tuple[int, int, int, int, int, int]
 _TIME_AT: Final = 1
 _FLAGS_AT: Final = 5
+_UNSYNCED_NS: Final = 35 * NS_PER_S
+"""Older than this is on the disk, whatever became of our own synchronising: the kernel writes what is 30 s old."""
 _Summary = tuple[int, int, int, int]
 
 
@@ -50,6 +57,16 @@ class Recovery:
         """Whether anything had to be repaired."""
         return bool(self.dropped_rows or self.recovered_records or self.recovered_lines or self.torn_bytes)
 
+    @property
+    def lost(self) -> str:
+        """What is not there any more, in words; empty when a repair brought everything back."""
+        names = ", ".join(path.name for path in self.torn_files)
+        told = [f"{self.torn_bytes:,} torn bytes kept aside as {names}"] if self.torn_bytes else []
+        told += [f"bytes {start:,} to {end:,} are damaged" for start, end in self.damaged]
+        if self.dropped_rows > self.recovered_records + self.recovered_lines:
+            told.append(f"{self.dropped_rows:,} rows of the index had lost what they told of")
+        return "; ".join(told)
+
     def report(self) -> dict[str, Any]:
         """The repair as an entry of the `.ctl` file."""
         return {
@@ -74,6 +91,8 @@ class _Repair:
         self._paths = paths
         self._files = files
         self._torn: list[Path] = []
+        self._damaged: list[tuple[int, int]] = []
+        self._dropped = self._between = 0
         for path in (paths.idx, paths.ctl, paths.bin):
             files.close(files.open(path))
         self._bin = open_bytes(paths.bin)
@@ -81,15 +100,13 @@ class _Repair:
         self._idx = open_bytes(paths.idx)
 
     def run(self) -> Recovery:
-        kept, rescued = self._usable_rows()
-        _, bin_end, ctl_end, _ = self._summary(kept, rescued)
-        found, damaged, bin_torn = self._records_beyond(bin_end)
+        kept, rewritten = self._checked_rows()
+        _, bin_end, ctl_end, _ = self._summary(kept, rewritten)
+        found, bin_torn = self._records_beyond(bin_end)
         lines, ctl_torn = self._lines_beyond(ctl_end)
-        dropped = len(self._idx) // ROW.size - kept - len(rescued)
-        fresh = list(merge(found, lines, key=_time))
         bin_size = self._cut(self._paths.bin, self._bin, bin_torn)
         ctl_size = self._cut(self._paths.ctl, self._ctl, ctl_torn)
-        self._rewrite_index(kept, rescued + fresh)
+        self._rewrite_index(kept, rewritten + list(merge(found, lines, key=_time)))
         self._idx = open_bytes(self._paths.idx)
         records, _, _, latest_ts_ns = self._summary(len(self._idx) // ROW.size, [])
         return Recovery(
@@ -100,36 +117,79 @@ class _Repair:
             records=records,
             latest_ts_ns=latest_ts_ns,
             closed=ends_closed(self._paths),
-            dropped_rows=dropped,
-            recovered_records=len(found),
+            dropped_rows=self._dropped,
+            recovered_records=self._between + len(found),
             recovered_lines=len(lines),
             torn_bytes=len(self._bin) - bin_size + len(self._ctl) - ctl_size,
-            damaged=tuple((span.start, span.end) for span in damaged),
+            damaged=tuple(self._damaged),
             torn_files=tuple(self._torn),
         )
 
-    def _usable_rows(self) -> tuple[int, list[Row]]:
-        """How many rows at the start are usable, and the usable ones after the first that is not."""
-        whole = len(self._idx) // ROW.size
+    def _checked_rows(self) -> tuple[int, list[Row]]:
+        """How many rows at the start stand as they are, and the rows to stand behind them."""
+        total = whole = len(self._idx) // ROW.size
         while whole and not self._trusted(self._row(whole - 1)):
             whole -= 1
-        beyond = self._rows_beyond(whole)
-        kept = min(beyond, default=whole)
-        return kept, [self._row(index) for index in range(kept, whole) if index not in beyond]
+        start = self._doubtful_from(whole)
+        _, bin_end, _, _ = self._summary(start, [])
+        before = [self._row(index) for index in range(start, whole)]
+        after = self._without_lost_end(self._sensible(before, bin_end))
+        self._dropped = total - start - len(after) + self._between
+        same = next((n for n, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), len(after))
+        return start + same, after[same:]
 
-    def _rows_beyond(self, whole: int) -> set[int]:
-        """The rows that point beyond their file; offsets only grow: the last good one of each kind ends the search."""
-        beyond: set[int] = set()
-        seen: set[int] = set()
+    def _doubtful_from(self, whole: int) -> int:
+        """Where the rows begin that a crash may have spoilt: the newest, and control lines that are gone."""
+        newest_ns = self._row(whole - 1)[_TIME_AT] if whole else 0
+        start = whole
         for index in range(whole - 1, -1, -1):
             row = self._row(index)
-            if self._in_range(row):
-                seen.add(row[_FLAGS_AT] & CONTROL)
-                if len(seen) == 2:
+            if not row[_FLAGS_AT] & CONTROL and row[_TIME_AT] < newest_ns - _UNSYNCED_NS and self._trusted(row):
+                break
+            start = index
+        for index in range(start - 1, -1, -1):
+            row = self._row(index)
+            if row[_FLAGS_AT] & CONTROL:
+                if self._trusted(row):
                     break
-            else:
-                beyond.add(index)
-        return beyond
+                start = index
+        return start
+
+    def _sensible(self, rows: list[Row], end: int) -> list[Row]:
+        """The rows that can be what they were, and between them rows for records that none of them tells of."""
+        sensible: list[Row] = []
+        for row in rows:
+            offset, _, _, crc, length, flags = row
+            if flags & CONTROL:
+                sensible += [row] if self._trusted(row) else []
+            elif self._follows(row, end):
+                between = self._found(end, offset)
+                self._between += len(between)
+                end = offset + HEADER.size + length
+                if zlib.crc32(self._bin[offset + HEADER.size : end]) != crc:
+                    self._damaged.append((offset, end))
+                sensible += [*between, row]
+        return sensible
+
+    def _follows(self, row: Row, end: int) -> bool:
+        """Whether a row tells of a record at `end`; or of one behind it, which must then be seen there."""
+        offset, ts_ns, _, _, length, _ = row
+        if not (self._in_range(row) and plausible(ts_ns // NS_PER_MS, length)):
+            return False
+        return offset == end or (offset > end and self._trusted(row))
+
+    def _without_lost_end(self, rows: list[Row]) -> list[Row]:
+        """Without the last records where their bytes never came: they are a torn tail, not damage in mid-file."""
+        for index in range(len(rows) - 1, -1, -1):
+            row = rows[index]
+            if row[_FLAGS_AT] & CONTROL:
+                continue
+            if self._trusted(row):
+                break
+            del rows[index]
+        _, end, _, _ = self._summary(0, rows)
+        self._damaged = [span for span in self._damaged if span[1] <= end]
+        return rows
 
     def _row(self, index: int) -> Row:
         return ROW.unpack_from(self._idx, index * ROW.size)
@@ -163,20 +223,24 @@ class _Repair:
             latest_ts_ns = max(latest_ts_ns, ts_ns)
         return records, bin_end, ctl_end, latest_ts_ns
 
-    def _records_beyond(self, start: int) -> tuple[list[Row], list[Damage], int]:
-        """Rows for complete records the index does not know, the damage between them, and where a torn tail begins."""
+    def _records_beyond(self, start: int) -> tuple[list[Row], int]:
+        """Rows for complete records the index does not know, and where a torn tail begins."""
+        size = len(self._bin)
+        rows = self._found(start, size)
+        if self._damaged and self._damaged[-1][1] == size and self._damaged[-1][0] >= start:
+            return rows, self._damaged.pop()[0]
+        return rows, size
+
+    def _found(self, start: int, end: int) -> list[Row]:
+        """Rows for the complete records of a span; what is none is noted as damaged."""
         rows: list[Row] = []
-        damaged: list[Damage] = []
-        for part in scan(self._bin, start, hour=self._paths.hour):
+        for part in scan(self._bin, start, end, hour=self._paths.hour):
             if isinstance(part, Found):
-                payload = self._bin[part.offset + HEADER.size : part.end]
-                rows.append(
-                    (part.offset, part.timestamp_ms * NS_PER_MS, 0, zlib.crc32(payload), part.length, RECOVERED)
-                )
+                crc = zlib.crc32(self._bin[part.offset + HEADER.size : part.end])
+                rows.append((part.offset, part.timestamp_ms * NS_PER_MS, 0, crc, part.length, RECOVERED))
             else:
-                damaged.append(part)
-        torn = damaged.pop().start if damaged and damaged[-1].end == len(self._bin) else len(self._bin)
-        return rows, damaged, torn
+                self._damaged.append((part.start, part.end))
+        return rows
 
     def _lines_beyond(self, start: int) -> tuple[list[Row], int]:
         rows: list[Row] = []
