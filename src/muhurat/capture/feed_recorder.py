@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from muhurat.capture.alarms import Alarms
 from muhurat.capture.backlog import Backlog, Item, Note, gap_entry
@@ -38,7 +38,7 @@ _STATES: Final = {ConnectionKind.SUBSCRIBED: "connected", ConnectionKind.RESUMED
 
 def packets_by_header(payload: bytes) -> int:
     """Packets of a message that begins with their number as u16; a shorter one is a heartbeat and has none."""
-    return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 0
+    return payload[0] << 8 | payload[1] if len(payload) >= 2 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class FeedRecorder:
         self.backlog = Backlog(plan.buffer_bytes)
         self.writer: JournalWriter | None = None
         self._clock = clock
+        self._now_ns, self._count_packets = clock.now_ns, plan.count_packets
         self._failed = failed
         self._alarms = DiskAlarms(plan.name, alarms or Alarms())
         self._pending: list[Item] = []
@@ -102,8 +103,8 @@ class FeedRecorder:
 
     def on_binary(self, payload: bytes) -> None:
         """Keep a message; it is written at the end of this turn of the loop."""
-        now_ns = self._clock.now_ns()
-        packets = self.plan.count_packets(payload)
+        now_ns = self._now_ns()
+        packets = self._count_packets(payload)
         flags = self._connection
         if packets:
             self.last_data_ns = now_ns
@@ -113,7 +114,9 @@ class FeedRecorder:
         self.messages += 1
         self.packets += packets
         self.bytes += len(payload)
-        self._keep((payload, now_ns, flags))
+        self._pending.append((payload, now_ns, flags))
+        if not self._due:
+            self._wake()
 
     def on_text(self, text: str) -> None:
         """Keep a text message beside the data."""
@@ -217,13 +220,13 @@ class FeedRecorder:
         return True
 
     def _note(self, entry: dict[str, Any]) -> None:
-        self._keep(Note(entry, self._clock.now_ns()))
-
-    def _keep(self, item: Item) -> None:
-        self._pending.append(item)
+        self._pending.append(Note(entry, self._now_ns()))
         if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._due = True
+        asyncio.get_running_loop().call_soon(self.flush)
 
     def _write(self, items: list[Item]) -> list[Item]:
         """Write items in order; returns those that the disk refused."""
@@ -314,12 +317,9 @@ class FeedRecorder:
 
 def _messages_from(items: list[Item], start: int) -> list[Message]:
     """The messages in a row from `start` on."""
-    run: list[Message] = []
-    for item in items[start:] if start else items:
-        if isinstance(item, Note):
-            break
-        run.append(item)
-    return run
+    rest = items[start:] if start else items
+    kinds = list(map(type, rest))
+    return cast("list[Message]", rest[: kinds.index(Note)] if Note in kinds else rest)
 
 
 def _wording(event: ConnectionEvent) -> str:
