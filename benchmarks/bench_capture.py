@@ -1,6 +1,7 @@
 """From the socket to the file, by the recorder's own objects; and what an hour of it does to its memory.
 
-A server of its own process sends as fast as it is read: ready-made frames, nothing is computed. Against it runs, each
+A server of its own process sends as fast as it is read: ready-made frames, each by a system call of its own, as a venue
+sends them when they come about. (Thousands packed into one call never come from a venue.) Against it runs, each
 in a fresh process and in turns, a bare picows client that takes each payload as bytes and drops it, and the recorder:
 `KiteStream`, `FeedRecorder`, `JournalWriter` with its background `fdatasync`. Time is from the connection to the last
 byte in the file. `dd conv=fsync` writes as many bytes to the same disk: at large frames the disk, not we, may be the
@@ -40,7 +41,7 @@ import base64, hashlib, itertools, socket, struct, sys, threading, time
 size, count, per_s = (int(argument) for argument in sys.argv[1:])
 payload = b"\\x01\\x40" + bytes(size - 2)
 frame = b"\\x82" + (bytes((126,)) + struct.pack(">H", size)) + payload
-HEARTBEAT, AT_ONCE = b"\\x82\\x01\\0", max(1, 262_144 // size)
+HEARTBEAT = b"\\x82\\x01\\0"
 KEY = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 ANSWER = "HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: "
 
@@ -57,10 +58,9 @@ def serve(connection):
         pass
 
 def flooded(connection):
-    many = frame * AT_ONCE
-    for _ in range(count // AT_ONCE):
-        connection.sendall(many)
-    connection.sendall(frame * (count % AT_ONCE))
+    send = connection.sendall
+    for _ in range(count):
+        send(frame)
 
 def paced(connection):
     begun = time.perf_counter()

@@ -26,6 +26,9 @@ from muhurat.venues.base import ConnectionEvent, ConnectionKind, StreamMode
 
 _DAY: Final = slice(0, 8)
 _SLICE_BYTES: Final = 4 * 1024 * 1024
+_AT_ONCE_BYTES: Final = 512 * 1024
+"""More than this is written before the turn's end, while it is still in the processor's cache."""
+
 _RETRY_S: Final = 0.25
 _LAST_TRIES: Final = 5
 _LATE_NS: Final = 60 * NS_PER_S
@@ -82,6 +85,7 @@ class FeedRecorder:
         self._alarms = DiskAlarms(plan.name, alarms or Alarms())
         self._pending: list[Item] = []
         self._due = False
+        self._full_at = _AT_ONCE_BYTES
         self._retry: asyncio.TimerHandle | None = None
         self._connection = 0
         self._gap: tuple[int, str] | None = None
@@ -115,7 +119,9 @@ class FeedRecorder:
         self.packets += packets
         self.bytes += len(payload)
         self._pending.append((payload, now_ns, flags))
-        if not self._due:
+        if self.bytes > self._full_at:
+            self.flush()
+        elif not self._due:
             self._wake()
 
     def on_text(self, text: str) -> None:
@@ -136,6 +142,7 @@ class FeedRecorder:
         """Write what is pending now, or queue it behind what the disk refused before."""
         self._due = False
         batch, self._pending = self._pending, []
+        self._full_at = self.bytes + _AT_ONCE_BYTES
         left = batch if self.backlog or self.writer is None else self._write(batch)
         if left:
             self.backlog.add(left)
