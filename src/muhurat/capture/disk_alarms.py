@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from muhurat.capture.alarms import Alarms, Level
 from muhurat.capture.journal.hour import AppendFailed
-from muhurat.capture.journal.recovery import Recovery
+from muhurat.capture.journal.repaired import Recovery
 
 
 class DiskAlarms:

@@ -17,6 +17,7 @@ from muhurat.capture.backlog import Backlog, Item, Note, gap_entry
 from muhurat.capture.disk_alarms import DiskAlarms
 from muhurat.capture.journal.format import AFTER_GAP, connection_flags, hour_name
 from muhurat.capture.journal.hour import AppendFailed
+from muhurat.capture.journal.repaired import Recovery
 from muhurat.capture.journal.writer import JournalWriter, Message
 from muhurat.capture.recorded_today import RecordedToday, recorded_on
 from muhurat.clock import NS_PER_S, Clock
@@ -173,15 +174,15 @@ class FeedRecorder:
         except AppendFailed as error:
             self._in_trouble(error)
             return
-        self._tell_repairs(self.writer)
+        self._tell_repairs(self.writer.repairs)
 
-    def _tell_repairs(self, writer: JournalWriter) -> None:
+    def _tell_repairs(self, repairs: list[Recovery]) -> None:
         """What had to be repaired in hours that were opened; what did not come back reaches a person."""
-        for repair in writer.repairs:
+        while repairs:
+            repair = repairs.pop(0)
             self.repaired = repair.report()
             self._log.warning("the journal was repaired", repair=self.repaired)
             self._alarms.repaired(repair)
-        writer.repairs.clear()
 
     def _go_on_from(self, past: RecordedToday, now_ns: int) -> None:
         self.messages, self.packets, self.bytes = past.messages, past.packets, past.bytes
@@ -262,7 +263,7 @@ class FeedRecorder:
         path = self.writer.path if self.writer else None
         if path != self._file:
             if self.writer:
-                self._tell_repairs(self.writer)
+                self._tell_repairs(self.writer.repairs)
             self._file = path
             self._log.info(f"Opened new binary file: {path}")
 
@@ -270,6 +271,7 @@ class FeedRecorder:
         if not self.trouble:
             self._log.error("the disk refuses; records wait in memory", error=str(error), hint=error.hint)
             self._alarms.refused(error)
+        self._tell_repairs(error.repairs)
         self.trouble = f"{error} ({error.hint})"
         if self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(_RETRY_S, self._try_again)

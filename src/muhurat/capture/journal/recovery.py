@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass, field
+from contextlib import suppress
 from heapq import merge
 from itertools import chain
 from pathlib import Path
@@ -23,6 +23,7 @@ import msgspec
 
 from muhurat.capture.journal.files import Files, write_all
 from muhurat.capture.journal.format import CONTROL, HEADER, NS_PER_MS, RECOVERED, ROW, HourPaths, plausible
+from muhurat.capture.journal.repaired import Recovery, RepairInterrupted
 from muhurat.capture.journal.scan import Bytes, Found, open_bytes, scan
 from muhurat.clock import NS_PER_S
 
@@ -34,56 +35,13 @@ _UNSYNCED_NS: Final = 35 * NS_PER_S
 _Summary = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What an hour's files hold once they are whole, and what had to be done to them."""
-
-    hour: str
-    bin_size: int = 0
-    ctl_size: int = 0
-    idx_size: int = 0
-    records: int = 0
-    latest_ts_ns: int = 0
-    closed: bool = False
-    dropped_rows: int = 0
-    recovered_records: int = 0
-    recovered_lines: int = 0
-    torn_bytes: int = 0
-    damaged: tuple[tuple[int, int], ...] = ()
-    torn_files: tuple[Path, ...] = field(default=())
-
-    @property
-    def repaired(self) -> bool:
-        """Whether anything had to be repaired."""
-        return bool(self.dropped_rows or self.recovered_records or self.recovered_lines or self.torn_bytes)
-
-    @property
-    def lost(self) -> str:
-        """What is not there any more, in words; empty when a repair brought everything back."""
-        names = ", ".join(path.name for path in self.torn_files)
-        told = [f"{self.torn_bytes:,} torn bytes kept aside as {names}"] if self.torn_bytes else []
-        told += [f"bytes {start:,} to {end:,} are damaged" for start, end in self.damaged]
-        if self.dropped_rows > self.recovered_records + self.recovered_lines:
-            told.append(f"{self.dropped_rows:,} rows of the index had lost what they told of")
-        return "; ".join(told)
-
-    def report(self) -> dict[str, Any]:
-        """The repair as an entry of the `.ctl` file."""
-        return {
-            "event": "recovered",
-            "hour": self.hour,
-            "records": self.recovered_records,
-            "lines": self.recovered_lines,
-            "dropped_rows": self.dropped_rows,
-            "torn_bytes": self.torn_bytes,
-            "torn_files": [path.name for path in self.torn_files],
-            "damaged": [list(span) for span in self.damaged],
-        }
-
-
 def recover(paths: HourPaths, files: Files) -> Recovery:
-    """Repair the files of one hour. Raises `OSError` when the disk refuses, having cut nothing it did not keep."""
-    return _Repair(paths, files).run()
+    """Repair the files of one hour. Raises `RepairInterrupted` when the disk refuses, having cut nothing unkept."""
+    repair = _Repair(paths, files)
+    try:
+        return repair.run()
+    except OSError as error:
+        raise RepairInterrupted(error, repair.done()) from error
 
 
 class _Repair:
@@ -91,15 +49,20 @@ class _Repair:
         self._paths = paths
         self._files = files
         self._torn: list[Path] = []
+        self._torn_bytes = 0
         self._damaged: list[tuple[int, int]] = []
         self._dropped = self._between = 0
-        for path in (paths.idx, paths.ctl, paths.bin):
-            files.close(files.open(path))
-        self._bin = open_bytes(paths.bin)
-        self._ctl = open_bytes(paths.ctl)
-        self._idx = open_bytes(paths.idx)
+
+    def done(self) -> Recovery:
+        """What has been cut so far."""
+        return Recovery(self._paths.hour, torn_bytes=self._torn_bytes, torn_files=tuple(self._torn))
 
     def run(self) -> Recovery:
+        for path in (self._paths.idx, self._paths.ctl, self._paths.bin):
+            self._close(self._files.open(path))
+        self._bin = open_bytes(self._paths.bin)
+        self._ctl = open_bytes(self._paths.ctl)
+        self._idx = open_bytes(self._paths.idx)
         kept, rewritten = self._checked_rows()
         _, bin_end, ctl_end, _ = self._summary(kept, rewritten)
         found, bin_torn = self._records_beyond(bin_end)
@@ -120,7 +83,7 @@ class _Repair:
             dropped_rows=self._dropped,
             recovered_records=self._between + len(found),
             recovered_lines=len(lines),
-            torn_bytes=len(self._bin) - bin_size + len(self._ctl) - ctl_size,
+            torn_bytes=self._torn_bytes,
             damaged=tuple(self._damaged),
             torn_files=tuple(self._torn),
         )
@@ -254,17 +217,21 @@ class _Repair:
 
     def _cut(self, path: Path, data: Bytes, size: int) -> int:
         """Keep what lies beyond `size` aside, then cut it; returns `size`."""
-        if size == len(data):
-            return size
-        aside = _free_name(path)
+        if size < len(data):
+            aside, kept = _place_aside(path, data[size:])
+            if not kept:
+                self._keep(aside, data[size:])
+            self._shorten(path, size)
+            self._torn.append(aside)
+            self._torn_bytes += len(data) - size
+        return size
+
+    def _keep(self, aside: Path, data: bytes) -> None:
         try:
-            self._append(aside, data[size:])
+            self._append(aside, data)
         except OSError:
             aside.unlink(missing_ok=True)
             raise
-        self._torn.append(aside)
-        self._shorten(path, size)
-        return size
 
     def _rewrite_index(self, kept: int, rows: list[Row]) -> None:
         if len(self._idx) != kept * ROW.size:
@@ -278,13 +245,17 @@ class _Repair:
             write_all(self._files, fd, [data], len(data))
             self._files.sync(fd)
         finally:
-            self._files.close(fd)
+            self._close(fd)
 
     def _shorten(self, path: Path, size: int) -> None:
         fd = self._files.open(path)
         try:
             self._files.truncate(fd, size)
         finally:
+            self._close(fd)
+
+    def _close(self, fd: int) -> None:
+        with suppress(OSError):  # what mattered has been synchronised, or will be by the writer
             self._files.close(fd)
 
 
@@ -321,8 +292,11 @@ def line_time_ns(line: bytes) -> int | None:
     return ts_ns if isinstance(ts_ns, int) and 0 <= ts_ns < 1 << 63 else None
 
 
-def _free_name(path: Path) -> Path:
+def _place_aside(path: Path, data: bytes) -> tuple[Path, bool]:
+    """Where to keep a remainder, and whether a repair that was interrupted has kept it there already."""
     number = 1
     while (aside := path.with_name(f"{path.name}.torn-{number}")).exists():
+        if aside.stat().st_size == len(data) and aside.read_bytes() == data:
+            return aside, True
         number += 1
-    return aside
+    return aside, False

@@ -30,7 +30,8 @@ from muhurat.capture.journal.format import (
 )
 from muhurat.capture.journal.hour import AppendFailed, OpenHour
 from muhurat.capture.journal.lock import WriterLock
-from muhurat.capture.journal.recovery import Recovery, ends_closed
+from muhurat.capture.journal.recovery import ends_closed
+from muhurat.capture.journal.repaired import Recovery
 from muhurat.capture.journal.syncer import Syncer
 from muhurat.clock import Clock
 from muhurat.errors import JournalError
@@ -81,7 +82,8 @@ class JournalWriter:
         self._syncer = Syncer(self._files, sync_interval_s) if sync_interval_s is not None else None
         try:
             self.recovery = self._take_over()
-        except AppendFailed:
+        except AppendFailed as error:
+            error.repairs = self.repairs + error.repairs
             self._release()
             raise
 
