@@ -136,10 +136,8 @@ class _Repair:
 
     def _follows(self, row: Row, end: int) -> bool:
         """Whether a row tells of a record at `end`; or of one behind it, which must then be seen there."""
-        offset, ts_ns, _, _, length, _ = row
-        if not (self._in_range(row) and plausible(ts_ns // NS_PER_MS, length)):
-            return False
-        return offset == end or (offset > end and self._trusted(row))
+        offset = row[0]
+        return self._in_range(row) and (offset == end or (offset > end and self._trusted(row)))
 
     def _without_lost_end(self, rows: list[Row]) -> list[Row]:
         """Without the last records where their bytes never came: they are a torn tail, not damage in mid-file."""
@@ -158,10 +156,10 @@ class _Repair:
         return ROW.unpack_from(self._idx, index * ROW.size)
 
     def _in_range(self, row: Row) -> bool:
-        offset, _, _, _, length, flags = row
+        offset, ts_ns, _, _, length, flags = row
         if flags & CONTROL:
             return offset + length <= len(self._ctl)
-        return offset + HEADER.size + length <= len(self._bin)
+        return plausible(ts_ns // NS_PER_MS, length) and offset + HEADER.size + length <= len(self._bin)
 
     def _trusted(self, row: Row) -> bool:
         """Whether what a row says is what stands there; asked from the end, where a power cut may have left zeros."""
