@@ -32,7 +32,7 @@ from muhurat.clock import ClockPage, ist_ns
 SMALL, LARGE = 200, 59_522
 SMALL_BAR, LARGE_BAR, DISK_BAR, SLOPE_BAR_MB = 0.5, 0.6, 0.8, 5.0
 SMALL_COUNT, LARGE_COUNT, ROUNDS = 300_000, 8_000, 5
-HOUR_MESSAGES, PER_S, WARM_UP = 14_400, 720, 0.25
+HOUR_MESSAGES, PER_S, WARM_UP = 14_400, 480, 0.25
 """An hour's messages (four a second), how many of them a real second brings, the share before memory is looked at."""
 
 SERVER: Final = """

@@ -12,7 +12,6 @@ sense are dropped, records between them that nobody knows are indexed as recover
 from __future__ import annotations
 
 import os
-import zlib
 from contextlib import suppress
 from heapq import merge
 from itertools import chain
@@ -21,6 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
+from muhurat.capture.journal.checksum import crc32
 from muhurat.capture.journal.files import Files, write_all
 from muhurat.capture.journal.format import CONTROL, HEADER, NS_PER_MS, RECOVERED, ROW, HourPaths, plausible
 from muhurat.capture.journal.repaired import Recovery, RepairInterrupted
@@ -129,7 +129,7 @@ class _Repair:
                 between = self._found(end, offset)
                 self._between += len(between)
                 end = offset + HEADER.size + length
-                if zlib.crc32(self._bin[offset + HEADER.size : end]) != crc:
+                if crc32(self._bin[offset + HEADER.size : end]) != crc:
                     self._damaged.append((offset, end))
                 sensible += [*between, row]
         return sensible
@@ -167,7 +167,7 @@ class _Repair:
         if not self._in_range(row):
             return False
         if flags & CONTROL:
-            return zlib.crc32(self._ctl[offset : offset + length]) == crc
+            return crc32(self._ctl[offset : offset + length]) == crc
         return HEADER.unpack_from(self._bin, offset) == (ts_ns // NS_PER_MS, length)
 
     def _summary(self, kept: int, rescued: list[Row]) -> _Summary:
@@ -197,7 +197,7 @@ class _Repair:
         rows: list[Row] = []
         for part in scan(self._bin, start, end, hour=self._paths.hour):
             if isinstance(part, Found):
-                crc = zlib.crc32(self._bin[part.offset + HEADER.size : part.end])
+                crc = crc32(self._bin[part.offset + HEADER.size : part.end])
                 rows.append((part.offset, part.timestamp_ms * NS_PER_MS, 0, crc, part.length, RECOVERED))
             else:
                 self._damaged.append((part.start, part.end))
@@ -209,7 +209,7 @@ class _Repair:
             line = self._ctl[start : feed + 1]
             ts_ns = line_time_ns(line)
             if ts_ns is not None:
-                rows.append((start, ts_ns, 0, zlib.crc32(line), len(line), CONTROL | RECOVERED))
+                rows.append((start, ts_ns, 0, crc32(line), len(line), CONTROL | RECOVERED))
             start = feed + 1
         return rows, start
 

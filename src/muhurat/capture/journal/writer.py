@@ -6,12 +6,12 @@ brings the files to the disk itself every second. Within a process a writer belo
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
+from muhurat.capture.journal.checksum import crc32
 from muhurat.capture.journal.doorbell import Doorbell
 from muhurat.capture.journal.files import Files
 from muhurat.capture.journal.format import (
@@ -233,7 +233,7 @@ class JournalWriter:
         buffers: list[bytes] = []
         rows: list[bytes] = []
         offset, last_ns, end_ns, doubtful = hour.bin_size, self._last_ns, hour.end_ns, 0
-        pack_header, pack_row, crc32 = HEADER.pack, ROW.pack, zlib.crc32
+        pack_header, pack_row, checksum = HEADER.pack, ROW.pack, crc32
         for payload, ts_ns, flags in messages:
             if last_ns <= ts_ns < end_ns:
                 last_ns = ts_ns
@@ -245,7 +245,7 @@ class JournalWriter:
             length = len(payload)
             buffers.append(pack_header(ts_ns // NS_PER_MS, length))
             buffers.append(payload)
-            rows.append(pack_row(offset, ts_ns, 0, crc32(payload), length, flags))
+            rows.append(pack_row(offset, ts_ns, 0, checksum(payload), length, flags))
             offset += 12 + length
         size = offset - hour.bin_size
         if size > MAX_PAYLOAD:
@@ -268,7 +268,7 @@ class JournalWriter:
 
     def _write_line(self, hour: OpenHour, entry: dict[str, Any], ts_ns: int) -> None:
         line = control_line(entry, ts_ns)
-        hour.append_line(line, ROW.pack(hour.ctl_size, ts_ns, 0, zlib.crc32(line), len(line), CONTROL))
+        hour.append_line(line, ROW.pack(hour.ctl_size, ts_ns, 0, crc32(line), len(line), CONTROL))
 
     def _ring(self) -> None:
         now = self._clock.monotonic()
