@@ -58,7 +58,6 @@ class FailingFiles(Files):
         self.last = first if last is None else last
         self.error = error
         self.operations = 0
-        self.closed: list[int] = []
 
     @property
     def failed(self) -> bool:
@@ -97,3 +96,7 @@ class FailingFiles(Files):
     def sync(self, fd: int) -> None:
         self._maybe_fail()
         super().sync(fd)
+
+    def close(self, fd: int) -> None:
+        super().close(fd)  # the system lets go of the number even where it reports an error
+        self._maybe_fail()

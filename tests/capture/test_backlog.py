@@ -32,6 +32,18 @@ def test_beyond_the_bound_the_oldest_go_and_a_gap_stands_in_their_place() -> Non
     assert first[2:] == [message(bytes([n]) * 800, n) for n in (7, 8, 9)]
 
 
+def test_a_gap_that_has_to_be_given_up_is_told_by_the_gap_in_its_place() -> None:
+    backlog = Backlog(2000)
+    backlog.add([Note(gap_entry(NINE - 5000 * MS, NINE, "the recorder was down"), NINE)])
+    backlog.add([message(bytes([n]) * 800, n, AFTER_GAP * (n == 0)) for n in range(5)])
+
+    first = backlog.first(100_000)
+
+    told = gap_entry(NINE - 5000 * MS, NINE + 3 * MS, "the disk refused", records=3, bytes=2400)
+    assert first[0] == Note(told, NINE + 3 * MS)
+    assert first[1] == message(bytes([3]) * 800, 3, AFTER_GAP)
+
+
 def test_a_loss_is_told_once() -> None:
     backlog = Backlog(2000)
     backlog.add([message(b"x" * 800, n) for n in range(4)])

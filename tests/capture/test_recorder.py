@@ -13,15 +13,26 @@ from typing import Any
 import pytest
 
 from muhurat.capture import feed_recorder
-from muhurat.capture.journal import AFTER_GAP, ControlRecord, JournalReader, Record, connection_of
+from muhurat.capture.journal import (
+    AFTER_GAP,
+    ControlRecord,
+    HourPaths,
+    JournalReader,
+    Record,
+    connection_of,
+    verify_hour,
+)
 from muhurat.capture.journal.files import Files
+from muhurat.capture.journal.hour import OpenHour
 from muhurat.capture.recorder import FeedPlan, packets_by_header, run
 from muhurat.capture.universe import Entry, Universe, load_universe, save_universe, save_wanted
 from muhurat.clock import NS_PER_S, ManualClock, ist
 from muhurat.errors import JournalError
 from muhurat.heartbeat import Heartbeat, read_heartbeats
+from muhurat.supervisor.alerts import Alerts, read_alerts
 from muhurat.venues.base import ConnectionEvent, ConnectionKind, StreamListener, StreamMode
-from tests.capture.support import FEED, HOUR_NS, NINE, open_writer
+from tests.capture.support import FEED, HOUR_NS, NINE, abandon, open_writer
+from tests.jobs.library.small_disk import no_file_larger_than
 
 DAY = ist(NINE).date()
 HEARTBEAT = b"\x00"
@@ -86,9 +97,15 @@ class Desk:
         self.plan = FeedPlan(FEED, folder / "journal", folder / "universe", **plan)
         self.heartbeat = Heartbeat("recorder", folder / "run", self.clock)
         self.stop = asyncio.Event()
+        self.alerts = Alerts(folder / "run", self.clock)
 
     async def record(self) -> None:
-        await run([self.plan], {FEED: self.stream}, self.clock, self.heartbeat, self.stop)
+        streams = {FEED: self.stream}
+        await run([self.plan], streams, self.clock, self.heartbeat, self.stop, self.alerts.raise_)
+
+    def told(self) -> list[str]:
+        """The alerts."""
+        return [alert["what"] for alert in read_alerts(self.folder / "run")]
 
     def send(self, *payloads: bytes, after_s: float = 0.0) -> None:
         """Frames that come in one turn of the loop."""
@@ -336,6 +353,10 @@ async def test_a_full_disk_costs_nothing_while_memory_lasts(tmp_path: Path, monk
     assert [record.payload for record in desk.records()] == [frame(n) for n in range(21)]
     assert desk.gaps() == []
     assert desk.facts()["disk_error"] == ""
+    assert desk.told() == [
+        "desk: the journal of 20250902_0900 cannot be written: No space left on device; records wait in memory",
+        "desk: the disk takes records again; none was lost",
+    ]
 
 
 async def test_when_memory_is_full_too_the_oldest_are_given_up_and_counted(
@@ -359,6 +380,70 @@ async def test_when_memory_is_full_too_the_oldest_are_given_up_and_counted(
     assert records[1].flags & AFTER_GAP
     (gap,) = desk.gaps()
     assert (gap["records"], gap["reason"], gap["seconds"]) == (lost, "the disk refused", float(lost))
+    assert desk.told()[1:] == [
+        "desk: memory is full too, the oldest records are being given up",
+        f"desk: the disk takes records again; {lost} were given up and are noted as a gap",
+    ]
+
+
+async def test_a_file_that_may_not_grow_is_a_disk_that_refuses_and_readers_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_recorder, "_RETRY_S", 0.01)
+    sent = [b"\x00\x01" + bytes([number]) * 4000 for number in range(20)]
+    async with recording(Desk(tmp_path)) as desk:
+        with JournalReader(desk.plan.journal, FEED, name="follower") as reader, no_file_larger_than(30_000):
+            for payload in sent:
+                desk.send(payload)
+                await asyncio.sleep(0.002)
+            await until(lambda: "File too large" in desk.facts()["disk_error"])
+            had = [record.payload for record in reader.read_records()]
+            assert had == sent[: len(had)]
+            assert 0 < len(had) < 8
+        await until(lambda: desk.facts()["disk_error"] == "")
+
+    assert [record.payload for record in desk.records()] == sent
+    assert verify_hour(HourPaths(desk.plan.journal, FEED, "20250902_0900")).sound
+
+
+async def test_a_torn_tail_is_an_alert_that_says_where_it_lies(tmp_path: Path) -> None:
+    async with recording(Desk(tmp_path)) as first:
+        first.send(frame(1))
+    with (first.plan.journal / "desk_20250902_0900.bin").open("ab") as file:
+        file.write(b"half a record")
+    async with recording(Desk(tmp_path, NINE + NS_PER_S)) as second:
+        second.send(frame(2))
+
+    assert second.told() == [
+        "desk: the journal of 20250902_0900 was repaired: 13 torn bytes kept aside as desk_20250902_0900.bin.torn-1"
+    ]
+    assert [record.payload for record in second.records()] == [frame(1), frame(2)]
+
+
+async def test_what_is_torn_in_an_older_hour_is_an_alert_too(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "journal")
+    writer.append([(frame(1), NINE, 0)])
+    abandon(writer)
+    with (tmp_path / "journal" / "desk_20250902_0900.bin").open("ab") as file:
+        file.write(b"half a record")
+    open_hour = OpenHour(HourPaths(tmp_path / "journal", FEED, "20250902_1000"), Files())
+    open_hour.close()
+
+    async with recording(Desk(tmp_path, NINE + HOUR_NS)) as desk:
+        desk.send(frame(2))
+
+    (told,) = desk.told()
+    assert "13 torn bytes kept aside as desk_20250902_0900.bin.torn-1" in told
+
+
+async def test_frames_of_one_turn_on_both_sides_of_the_hour_lie_in_both_files(tmp_path: Path) -> None:
+    async with recording(Desk(tmp_path, NINE + HOUR_NS - 2 * NS_PER_S)) as desk:
+        for number in range(1, 5):
+            desk.send(frame(number), after_s=0.999 if number < 3 else 0.001)
+        await asyncio.sleep(0.01)
+
+    told = [(record.position.hour[-4:], record.ts_recv_ns - NINE - HOUR_NS) for record in desk.records()]
+    assert told == [("0900", -1_001_000_000), ("0900", -2_000_000), ("0900", -1_000_000), ("1000", 0)]
 
 
 async def test_a_disk_that_is_full_from_the_start_is_waited_for(

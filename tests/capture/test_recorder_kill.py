@@ -1,121 +1,115 @@
-"""The recorder on a real socket, killed with -9 while frames come, started again, killed again."""
+"""The recorder on a real socket, killed with -9 at random instants while frames come, and started again.
+
+`MUHURAT_CAPTURE_KILLS=100` kills so often; `MUHURAT_CAPTURE_SEED` repeats a run.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
-import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from pathlib import Path
-from typing import Any
 
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+import pytest
 
-from muhurat.capture.journal import AFTER_GAP, ControlRecord, HourPaths, JournalReader, Record, hours_of, verify_hour
-from tests.capture.support import FEED
+from muhurat.capture.journal import AFTER_GAP, Record
+from muhurat.supervisor.alerts import read_alerts
+from tests.capture.killing import Follower, Killed, Venue, check_order, check_whole, entries, gaps, placed, until
+from tests.jobs.library.small_disk import small_disk
 
-RECORDER = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from muhurat.capture import recorder
-from muhurat.clock import SystemClock
-from muhurat.heartbeat import Heartbeat
-from muhurat.venues.kite.stream import KiteStream
-
-class Telling(recorder.FeedRecorder):
-    def flush(self):
-        super().flush()
-        os.write(1, b"%d\\n" % self.messages)
-
-async def main(folder, url):
-    clock, stop = SystemClock(), asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    plan = recorder.FeedPlan("desk", folder / "journal", folder / "universe")
-    stream = KiteStream(url, "key", lambda: "token", clock)
-    await recorder.run([plan], {"desk": stream}, clock, Heartbeat("recorder", folder / "run", clock), stop)
-
-recorder.FeedRecorder = Telling
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
-"""
-
-KILLS = 6
+KILLS = int(os.environ.get("MUHURAT_CAPTURE_KILLS", "5"))
+SEED = int(os.environ.get("MUHURAT_CAPTURE_SEED", random.randrange(1 << 32)))
 
 
-class Venue:
-    """Sends numbered frames, sometimes several at once, to whoever is connected."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    async def serve(self, connection: ServerConnection) -> None:
-        chance = random.Random(self.number)
+@pytest.mark.slow
+async def test_nothing_that_was_read_a_turn_before_a_kill_is_lost_nor_anything_that_a_reader_had(
+    tmp_path: Path,
+) -> None:
+    print(f"{KILLS} kills, seed {SEED}")
+    chance, venue, follower = random.Random(SEED), Venue(SEED), Follower(tmp_path)
+    async with venue.open() as url:
+        killed = Killed(tmp_path, url)
+        following = asyncio.create_task(follower.follow())
         try:
-            while True:
-                for _ in range(chance.randrange(1, 4)):
-                    self.number += 1
-                    await connection.send(b"\x00\x01" + self.number.to_bytes(8, "big") * chance.choice((2, 25, 5000)))
-                await asyncio.sleep(chance.random() * 0.004)
-        except ConnectionClosed:
-            pass
+            for number in range(KILLS):
+                killed.start()
+                if number % 5 == 3:  # while it starts: imports, repair, the first connection
+                    await asyncio.sleep(chance.random() * 0.8)
+                else:
+                    await killed.recording()
+                    await asyncio.sleep(chance.random() * 0.1)
+                killed.kill()
+            killed.start()
+            await killed.recording()
+            await killed.stop()
+            following.cancel()
+            follower.look()
+        finally:
+            follower.close()
+            killed.abandon()
+
+    found = entries(tmp_path)
+    records = [placed(entry) for entry in found if isinstance(entry, Record)]
+    kept = {number for _, number in records}
+    lost = [(life, [n for n in life.doubtful if n not in kept]) for life in killed.lives]
+    ages_ms = [(life.killed_ns - life.read_ns[n]) / 1e6 for life, numbers in lost for n in numbers]
+    print(f"{len(records)} records, {len(ages_ms)} lost that had been read, {max(ages_ms, default=0):.3f} ms before")
+    for life in killed.lives:
+        assert life.safe_turn == life.turns
+        assert kept >= set(life.safe)
+    assert follower.had == records
+    check_order(found, venue.sent)
+    check_whole(tmp_path)
+    recorded = sum(bool(life.safe) for life in killed.lives)
+    assert {gap["reason"] for gap in gaps(found)} == {"the recorder was down"}
+    marks = sum(bool(entry.flags & AFTER_GAP) for entry in found if isinstance(entry, Record))
+    assert marks >= recorded
 
 
-async def start(folder: Path, url: str) -> Process:
-    return await asyncio.create_subprocess_exec(sys.executable, "-c", RECORDER, str(folder), url, stdout=PIPE)
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", range(max(1, KILLS // 5)))
+async def test_a_recorder_killed_on_a_full_disk_goes_on_by_itself_once_there_is_room(turn: int, tmp_path: Path) -> None:
+    seed = SEED + turn
+    print(f"seed {seed}")
+    chance, venue = random.Random(seed), Venue(seed)
+    with small_disk(tmp_path / "journal", kilobytes=4096) as disk:
+        (disk / "filler").write_bytes(bytes(2 << 20))
+        follower = Follower(tmp_path)
+        async with venue.open() as url:
+            killed = Killed(tmp_path, url, buffer_bytes=1 << 20)
+            following = asyncio.create_task(follower.follow())
+            try:
+                for _ in range(3):  # before, while or after the disk becomes full; then on a full one
+                    killed.start()
+                    await killed.recording(2)
+                    await asyncio.sleep(chance.random() * 0.4)
+                    killed.kill()
+                killed.start()
+                await until(lambda: killed.facts.get("dropped_records"))
+                assert "No space left" in killed.detail
+                assert "records wait in memory" in killed.detail
+                follower.look()
+                had = len(follower.had)
+                venue.resting = True
+                (disk / "filler").unlink()
+                await until(lambda: killed.facts.get("disk_error") == "" and not killed.facts["buffered_records"])
+                await killed.stop()
+                following.cancel()
+                follower.look()
+            finally:
+                follower.close()
+                killed.abandon()
 
-
-async def read_told(process: Process, *, lines: int) -> int:
-    """The last of so many numbers that the recorder told, each after it had written that many messages."""
-    assert process.stdout
-    told = 0
-    for _ in range(lines):
-        told = int(await process.stdout.readline())
-    return told
-
-
-async def rest_of(process: Process, told: int) -> int:
-    """The last whole number in what is left of a killed process's output."""
-    assert process.stdout
-    lines = (await process.stdout.read()).split(b"\n")[:-1]
-    return int(lines[-1]) if lines else told
-
-
-def journal(folder: Path) -> list[Record | ControlRecord]:
-    with JournalReader(folder / "journal", FEED, with_control=True) as reader:
-        return [entry for batch in iter(reader.read, []) for entry in batch]
-
-
-def gaps(entries: list[Record | ControlRecord]) -> list[dict[str, Any]]:
-    return [e.entry for e in entries if isinstance(e, ControlRecord) and e.entry["event"] == "gap"]
-
-
-async def test_nothing_that_was_read_a_turn_before_a_kill_is_lost_and_every_gap_is_recorded(tmp_path: Path) -> None:
-    chance, venue = random.Random(3), Venue()
-    async with serve(venue.serve, "127.0.0.1", 0, ping_interval=None) as server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        for number in range(KILLS):
-            process = await start(tmp_path, url)
-            told = await read_told(process, lines=5)
-            await asyncio.sleep(chance.random() * 0.1)
-            process.kill()
-            told = await rest_of(process, told)
-            await process.wait()
-            recorded = [entry for entry in journal(tmp_path) if isinstance(entry, Record)]
-            assert len(recorded) >= told
-            assert len(gaps(journal(tmp_path))) == number
-
-        last = await start(tmp_path, url)
-        await read_told(last, lines=5)
-        last.send_signal(signal.SIGTERM)
-        await rest_of(last, 0)
-        assert await last.wait() == 0
-
-    entries = journal(tmp_path)
-    records = [entry for entry in entries if isinstance(entry, Record)]
-    numbers = [int.from_bytes(record.payload[2:10], "big") for record in records]
-    assert numbers == sorted(set(numbers))
-    assert [gap["reason"] for gap in gaps(entries)] == ["the recorder was down"] * KILLS
-    assert sum(bool(record.flags & AFTER_GAP) for record in records) == KILLS
-    for hour in hours_of(tmp_path / "journal", FEED):
-        assert verify_hour(HourPaths(tmp_path / "journal", FEED, hour)).sound
+        found = entries(tmp_path)
+        records = [placed(entry) for entry in found if isinstance(entry, Record)]
+        assert len(records) > had > 0
+        assert follower.had == records
+        for life in killed.lives:
+            assert {number for _, number in records} >= set(life.safe)
+        check_order(found, venue.sent)
+        check_whole(tmp_path)
+        given_up = [gap["records"] for gap in gaps(found) if gap["reason"] == "the disk refused"]
+        assert sum(given_up) >= killed.facts["dropped_records"] > 0
+        alerts = [alert["what"] for alert in read_alerts(tmp_path / "run", 1000)]
+        for said in ("records wait in memory", "the oldest records are being given up", "the disk takes records again"):
+            assert any(said in alert for alert in alerts)

@@ -43,8 +43,9 @@ class Unwritten(Alerts):
     def __init__(self) -> None:
         self.raised = 0
 
-    def raise_(self, level: Any, what: str, hint: str) -> None:
+    def raise_(self, level: Any, what: str, hint: str) -> bool:
         self.raised += 1
+        return True
 
 
 class AroundNoon:

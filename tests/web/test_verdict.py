@@ -80,6 +80,7 @@ def test_a_supervisor_that_does_not_answer_is_a_problem(desk: MadeDesk) -> None:
             {"disk_error": "full", "buffered_records": 412},
             "the disk refuses: 412 records of sensex_desk wait in memory",
         ),
+        ({"sync_error": "I/O error"}, "sensex_desk does not come to the disk itself: I/O error"),
         ({"dropped_records": 1200}, "1,200 records of sensex_desk were dropped"),
         ({"problem": "no universe file"}, "sensex_desk: no universe file"),
     ],

@@ -87,6 +87,7 @@ def run_recorder(desk: Desk) -> None:
     """The recorder's process: one stream and one journal per feed."""
     from muhurat.calendars.session import at
     from muhurat.capture.recorder import FeedPlan, run
+    from muhurat.supervisor.alerts import Alerts
     from muhurat.venues.kite.stream import KiteStream
 
     clock = start("recorder", desk)
@@ -118,7 +119,8 @@ def run_recorder(desk: Desk) -> None:
             )
             for plan in plans
         }
-        await run(plans, streams, clock, Heartbeat("recorder", desk.run_dir, clock), stop)
+        alerts = Alerts(desk.run_dir, clock)
+        await run(plans, streams, clock, Heartbeat("recorder", desk.run_dir, clock), stop, alerts.raise_)
 
     asyncio.run(record())
 

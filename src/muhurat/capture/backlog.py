@@ -81,6 +81,10 @@ class Backlog:
     def _drop(self, item: Item) -> None:
         self._account(item, -1)
         if isinstance(item, Note):
+            if item.entry.get("event") == "gap":  # what it tells of is to be told by the gap that takes its place
+                from_ns = int(item.entry["from_ns"])
+                first_ns, records, size = self._lost or (from_ns, 0, 0)
+                self._lost = (min(first_ns, from_ns), records, size)
             return
         payload, ts_ns, _ = item
         first_ns, records, size = self._lost or (ts_ns, 0, 0)

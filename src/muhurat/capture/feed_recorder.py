@@ -10,11 +10,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from muhurat.capture.alarms import Alarms
 from muhurat.capture.backlog import Backlog, Item, Note, gap_entry
+from muhurat.capture.disk_alarms import DiskAlarms
 from muhurat.capture.journal.format import AFTER_GAP, connection_flags, hour_name
 from muhurat.capture.journal.hour import AppendFailed
+from muhurat.capture.journal.repaired import Recovery
 from muhurat.capture.journal.writer import JournalWriter, Message
 from muhurat.capture.recorded_today import RecordedToday, recorded_on
 from muhurat.clock import NS_PER_S, Clock
@@ -24,7 +27,11 @@ from muhurat.venues.base import ConnectionEvent, ConnectionKind, StreamMode
 
 _DAY: Final = slice(0, 8)
 _SLICE_BYTES: Final = 4 * 1024 * 1024
+_AT_ONCE_BYTES: Final = 512 * 1024
+"""More than this is written before the turn's end, while it is still in the processor's cache."""
+
 _RETRY_S: Final = 0.25
+_LAST_TRIES: Final = 5
 _LATE_NS: Final = 60 * NS_PER_S
 _LOST_CONNECTION: Final = frozenset(
     {ConnectionKind.DISCONNECTED, ConnectionKind.STALE, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE}
@@ -35,7 +42,7 @@ _STATES: Final = {ConnectionKind.SUBSCRIBED: "connected", ConnectionKind.RESUMED
 
 def packets_by_header(payload: bytes) -> int:
     """Packets of a message that begins with their number as u16; a shorter one is a heartbeat and has none."""
-    return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 0
+    return payload[0] << 8 | payload[1] if len(payload) >= 2 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,10 @@ class FeedPlan:
 class FeedRecorder:
     """A `venues.base.StreamListener` that writes what it hears. Belongs to one event loop."""
 
-    def __init__(self, plan: FeedPlan, clock: Clock, failed: Callable[[MuhuratError], None]) -> None:
-        """`failed` is told of what no retry can mend."""
+    def __init__(
+        self, plan: FeedPlan, clock: Clock, failed: Callable[[MuhuratError], None], alarms: Alarms | None = None
+    ) -> None:
+        """`failed` is told of what no retry can mend, `alarms` of what a person should know."""
         self.plan = plan
         self.settled = asyncio.Event()
         self.state, self.why = "connecting", ""
@@ -72,9 +81,12 @@ class FeedRecorder:
         self.backlog = Backlog(plan.buffer_bytes)
         self.writer: JournalWriter | None = None
         self._clock = clock
+        self._now_ns, self._count_packets = clock.now_ns, plan.count_packets
         self._failed = failed
+        self._alarms = DiskAlarms(plan.name, alarms or Alarms())
         self._pending: list[Item] = []
         self._due = False
+        self._full_at = _AT_ONCE_BYTES
         self._retry: asyncio.TimerHandle | None = None
         self._connection = 0
         self._gap: tuple[int, str] | None = None
@@ -96,8 +108,8 @@ class FeedRecorder:
 
     def on_binary(self, payload: bytes) -> None:
         """Keep a message; it is written at the end of this turn of the loop."""
-        now_ns = self._clock.now_ns()
-        packets = self.plan.count_packets(payload)
+        now_ns = self._now_ns()
+        packets = self._count_packets(payload)
         flags = self._connection
         if packets:
             self.last_data_ns = now_ns
@@ -107,7 +119,11 @@ class FeedRecorder:
         self.messages += 1
         self.packets += packets
         self.bytes += len(payload)
-        self._keep((payload, now_ns, flags))
+        self._pending.append((payload, now_ns, flags))
+        if self.bytes > self._full_at:
+            self.flush()
+        elif not self._due:
+            self._wake()
 
     def on_text(self, text: str) -> None:
         """Keep a text message beside the data."""
@@ -127,12 +143,11 @@ class FeedRecorder:
         """Write what is pending now, or queue it behind what the disk refused before."""
         self._due = False
         batch, self._pending = self._pending, []
-        if self.backlog or self.writer is None:
-            self.backlog.add(batch)
-            return
-        left = self._write(batch)
+        self._full_at = self.bytes + _AT_ONCE_BYTES
+        left = batch if self.backlog or self.writer is None else self._write(batch)
         if left:
             self.backlog.add(left)
+            self._alarms.dropped(self.backlog.dropped_records)
 
     def expect_end(self) -> None:
         """The connection is about to be closed on purpose: its end is no gap."""
@@ -142,15 +157,16 @@ class FeedRecorder:
         """Write everything that can be written, close the journal. A gap that is open ends with the recording."""
         self._end_gap(self._clock.now_ns())
         self.flush()
-        while self.writer and self.backlog and self._drain():
-            pass
+        self._write_the_last()
         self.state = "closed"
         if self._retry:
             self._retry.cancel()
-        if self.backlog:
-            self._log.error("records lost with the end of the process", records=self.backlog.records)
         if self.writer:
             self.writer.close()
+
+    def look_at_disk(self) -> None:
+        """Notice bytes that are in the file but do not come to the disk itself."""
+        self._alarms.unsynchronised(str(self.writer.sync_error or "") if self.writer else "")
 
     def _open_writer(self) -> None:
         try:
@@ -158,9 +174,15 @@ class FeedRecorder:
         except AppendFailed as error:
             self._in_trouble(error)
             return
-        if self.writer.recovery and self.writer.recovery.repaired:
-            self.repaired = self.writer.recovery.report()
+        self._tell_repairs(self.writer.repairs)
+
+    def _tell_repairs(self, repairs: list[Recovery]) -> None:
+        """What had to be repaired in hours that were opened; what did not come back reaches a person."""
+        while repairs:
+            repair = repairs.pop(0)
+            self.repaired = repair.report()
             self._log.warning("the journal was repaired", repair=self.repaired)
+            self._alarms.repaired(repair)
 
     def _go_on_from(self, past: RecordedToday, now_ns: int) -> None:
         self.messages, self.packets, self.bytes = past.messages, past.packets, past.bytes
@@ -206,13 +228,13 @@ class FeedRecorder:
         return True
 
     def _note(self, entry: dict[str, Any]) -> None:
-        self._keep(Note(entry, self._clock.now_ns()))
-
-    def _keep(self, item: Item) -> None:
-        self._pending.append(item)
+        self._pending.append(Note(entry, self._now_ns()))
         if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._due = True
+        asyncio.get_running_loop().call_soon(self.flush)
 
     def _write(self, items: list[Item]) -> list[Item]:
         """Write items in order; returns those that the disk refused."""
@@ -240,12 +262,16 @@ class FeedRecorder:
     def _note_new_file(self) -> None:
         path = self.writer.path if self.writer else None
         if path != self._file:
+            if self.writer:
+                self._tell_repairs(self.writer.repairs)
             self._file = path
             self._log.info(f"Opened new binary file: {path}")
 
     def _in_trouble(self, error: AppendFailed) -> None:
         if not self.trouble:
             self._log.error("the disk refuses; records wait in memory", error=str(error), hint=error.hint)
+            self._alarms.refused(error)
+        self._tell_repairs(error.repairs)
         self.trouble = f"{error} ({error.hint})"
         if self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(_RETRY_S, self._try_again)
@@ -262,8 +288,27 @@ class FeedRecorder:
         if self.backlog:
             self._retry = asyncio.get_running_loop().call_later(0, self._try_again)
             return
+        self._out_of_trouble()
+
+    def _out_of_trouble(self) -> None:
         self.trouble = ""
         self._log.info("the disk has recovered", dropped_records=self.backlog.dropped_records)
+        self._alarms.recovered(self.backlog.dropped_records)
+
+    def _write_the_last(self) -> None:
+        """What waits gets a few more chances: a disk that failed for a moment costs nothing."""
+        for _ in range(_LAST_TRIES):
+            if self.writer is None:
+                self._reopen()
+            while self.writer and self.backlog and self._drain():
+                pass
+            if self.writer and not self.backlog:
+                break
+        if self.backlog:
+            self._log.error("records lost with the end of the process", records=self.backlog.records)
+            self._alarms.left(self.backlog.records)
+        elif self.trouble:
+            self._out_of_trouble()
 
     def _reopen(self) -> None:
         try:
@@ -281,12 +326,9 @@ class FeedRecorder:
 
 def _messages_from(items: list[Item], start: int) -> list[Message]:
     """The messages in a row from `start` on."""
-    run: list[Message] = []
-    for item in items[start:] if start else items:
-        if isinstance(item, Note):
-            break
-        run.append(item)
-    return run
+    rest = items[start:] if start else items
+    kinds = list(map(type, rest))
+    return cast("list[Message]", rest[: kinds.index(Note)] if Note in kinds else rest)
 
 
 def _wording(event: ConnectionEvent) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from muhurat.capture.alarms import Alarms, Tell
 from muhurat.capture.feed_recorder import FeedPlan, FeedRecorder, packets_by_header
 from muhurat.capture.universe_watch import UniverseWatch
 from muhurat.clock import NS_PER_S, Clock, ist
@@ -33,25 +34,33 @@ async def run(
     clock: Clock,
     heartbeat: Heartbeat,
     stop: asyncio.Event,
+    tell: Tell | None = None,
 ) -> None:
     """Record the feeds, each by the stream of its name, until `stop` is set; then close the journals in order.
 
-    Raises `MuhuratError` for what no retry can mend, as another process that writes the same feed.
+    What a person should know goes to `tell`. Raises `MuhuratError` for what no retry can mend, as another process that
+    writes the same feed.
     """
-    await Recorder(plans, streams, clock, heartbeat).run(stop)
+    await Recorder(plans, streams, clock, heartbeat, tell).run(stop)
 
 
 class Recorder:
     """Several feeds in one event loop."""
 
     def __init__(
-        self, plans: Sequence[FeedPlan], streams: Mapping[str, StreamClient], clock: Clock, heartbeat: Heartbeat
+        self,
+        plans: Sequence[FeedPlan],
+        streams: Mapping[str, StreamClient],
+        clock: Clock,
+        heartbeat: Heartbeat,
+        tell: Tell | None = None,
     ) -> None:
         self._clock = clock
         self._heartbeat = heartbeat
         self._streams = {plan.name: streams[plan.name] for plan in plans}
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._feeds = {plan.name: _Feed(FeedRecorder(plan, clock, self._fail), plan) for plan in plans}
+        self._alarms = Alarms(tell)
+        self._feeds = {plan.name: _Feed(FeedRecorder(plan, clock, self._fail, self._alarms), plan) for plan in plans}
         self._log = get_logger(__name__)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -73,6 +82,7 @@ class Recorder:
             await self._say_goodbye(tasks)
             for feed in self._feeds.values():
                 feed.recorder.finish()
+            self._alarms.tell()
             self._beat(now=True)
             self._log_counts()
 
@@ -100,9 +110,11 @@ class Recorder:
             turns += 1
             for name in self._feeds:
                 self._look(name)
+                self._feeds[name].recorder.look_at_disk()
             self._beat()
             if turns % _LOG_EVERY == 0:
                 self._log_counts()
+                self._alarms.tell()
 
     def _look(self, name: str) -> None:
         feed = self._feeds[name]
@@ -190,6 +202,8 @@ class _Feed:
         recorder = self.recorder
         if recorder.trouble:
             return f"{recorder.trouble}: {recorder.backlog.records:,} records wait in memory"
+        if recorder.writer and recorder.writer.sync_error:
+            return f"{name} cannot be brought to the disk: {recorder.writer.sync_error}"
         if recorder.state in ("refused", "unreachable", "disconnected", "stale"):
             return f"{name} {recorder.state}: {recorder.why}" if recorder.why else f"{name} {recorder.state}"
         return f"{name}: {self.watch.problem}" if self.watch.problem else ""

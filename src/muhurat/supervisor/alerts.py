@@ -23,13 +23,15 @@ class Alerts:
         self._last = ""
         self._log = get_logger("alerts")
 
-    def raise_(self, level: Level, what: str, hint: str) -> None:
+    def raise_(self, level: Level, what: str, hint: str) -> bool:
+        """Tells whether it is in the file; on a full disk it is not."""
         self._log.warning("alert", level_of=level, what=what, hint=hint)
         if what == self._last:
-            return
-        self._last = what
+            return True
         at = ist(self._clock.now_ns()).isoformat(timespec="seconds")
-        jsonlines.append(self._path, {"at": at, "level": level, "what": what, "hint": hint})
+        written = jsonlines.append(self._path, {"at": at, "level": level, "what": what, "hint": hint})
+        self._last = what if written else self._last
+        return written
 
     def trim(self) -> None:
         """Forget the oldest."""

@@ -15,7 +15,7 @@ KEPT: Final = 2000
 _TAIL_BYTES: Final = 1_000_000
 
 
-def append(path: Path, line: dict[str, Any]) -> None:
+def append(path: Path, line: dict[str, Any]) -> bool:
     """Add a line, behind a line that a crash or a full disk cut short too; what cannot be written is logged."""
     try:
         with path.open("ab+") as file:
@@ -24,6 +24,8 @@ def append(path: Path, line: dict[str, Any]) -> None:
             file.write(b"\n" * torn + json.dumps(line, ensure_ascii=False).encode() + b"\n")
     except OSError as error:
         get_logger("supervisor").error("line not written", file=path.name, why=error.strerror, line=line)
+        return False
+    return True
 
 
 def read(path: Path, newest: int = KEPT) -> list[dict[str, Any]]:

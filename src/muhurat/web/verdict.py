@@ -132,6 +132,8 @@ def _of_disk(name: str, feed: Mapping[str, Any]) -> Iterator[Problem]:
     if feed.get("disk_error"):
         waiting = f"{count(feed.get('buffered_records', 0))} records of {name} wait in memory"
         yield Problem(f"the disk refuses: {waiting}", "make room on it; they are written as soon as it takes them")
+    if feed.get("sync_error"):
+        yield Problem(f"{name} does not come to the disk itself: {feed['sync_error']}", "look at the disk's health")
     if feed.get("dropped_records"):
         yield Problem(f"{count(feed['dropped_records'])} records of {name} were dropped", "see logs/recorder.log")
 

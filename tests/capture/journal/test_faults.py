@@ -145,6 +145,13 @@ def test_the_refusal_says_what_to_do_and_when_to_try_again(tmp_path: Path) -> No
     assert payloads_in(tmp_path) == [b"one", b"two"]
 
 
+def test_a_folder_that_cannot_be_made_is_a_disk_that_refuses(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"a file where a folder belongs")
+
+    with pytest.raises(AppendFailed, match="the journal of desk cannot be written: Not a directory"):
+        open_writer(tmp_path / "data" / "desk")
+
+
 def test_a_control_line_that_was_refused_leaves_no_trace(tmp_path: Path) -> None:
     files = FailingFiles(1 << 30)
     writer = open_writer(tmp_path, files=files)

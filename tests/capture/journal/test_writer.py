@@ -17,12 +17,16 @@ from muhurat.capture.journal import (
     CLOCK_DOUBT,
     CONTROL,
     ControlRecord,
+    HourPaths,
     JournalReader,
     JournalWriter,
     Record,
     connection_flags,
     connection_of,
+    hour_name,
+    hour_start_ns,
     hours_of,
+    verify_hour,
 )
 from muhurat.capture.journal.files import IOV_MAX
 from muhurat.clock import ManualClock, SystemClock
@@ -85,6 +89,42 @@ def test_the_hour_changes_exactly_with_the_time_of_reception(tmp_path: Path) -> 
     assert [(str(r.position), r.payload) for r in records_in(tmp_path)] == [
         ("20250902_0900/0", b"nine"),
         ("20250902_1000/0", b"ten"),
+    ]
+
+
+def test_a_feed_that_never_sleeps_turns_its_file_over_on_the_hour_midnight_included(tmp_path: Path) -> None:
+    edges = [NINE + number * HOUR_NS for number in range(1, 27)]
+    around = [edge + step for edge in edges for step in (-MS, -1, 0, 1, MS)]
+
+    with open_writer(tmp_path) as writer:
+        for ts_ns in around:
+            writer.append([(b"%d" % ts_ns, ts_ns, 0)])
+
+    read = records_in(tmp_path)
+    assert [record.payload for record in read] == [b"%d" % ts_ns for ts_ns in around]
+    assert [record.position.hour for record in read] == [hour_name(ts_ns) for ts_ns in around]
+    hours = hours_of(tmp_path, FEED)
+    assert (hours[0], hours[15], hours[-1]) == ("20250902_0900", "20250903_0000", "20250903_1100")
+    for hour in hours:
+        first, *_, last = (record.ts_recv_ns for record in read if record.position.hour == hour)
+        assert hour_start_ns(hour) <= first <= last < hour_start_ns(hour) + HOUR_NS
+        assert verify_hour(HourPaths(tmp_path, FEED, hour)).closed
+
+
+def test_a_clock_that_goes_back_over_the_hour_by_a_millisecond_leaves_the_record_in_the_newer_one(
+    tmp_path: Path,
+) -> None:
+    edge = NINE + HOUR_NS
+
+    with open_writer(tmp_path) as writer:
+        writer.append([(b"before", edge - MS, 0), (b"after", edge, 0), (b"back", edge - MS, 0), (b"on", edge + MS, 0)])
+
+    told = [(record.position.hour[-4:], record.payload, record.flags) for record in records_in(tmp_path)]
+    assert told == [
+        ("0900", b"before", 0),
+        ("1000", b"after", 0),
+        ("1000", b"back", CLOCK_DOUBT),
+        ("1000", b"on", 0),
     ]
 
 
@@ -201,6 +241,41 @@ def test_the_lock_dies_with_its_holder(tmp_path: Path) -> None:
     holder.wait()
 
     open_writer(tmp_path).close()
+
+
+FORKER = """
+import os, sys
+from pathlib import Path
+from muhurat.capture.journal import JournalWriter
+from muhurat.clock import SystemClock
+
+writer = JournalWriter(Path(sys.argv[1]), "desk", SystemClock())
+child = os.fork()
+if child == 0:
+    sys.stdin.read()
+else:
+    print(child, flush=True)
+    os.waitpid(child, 0)
+"""
+
+
+def test_the_lock_dies_with_its_holder_although_a_forked_child_lives_on(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", FORKER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout
+    assert holder.stdin
+    child = int(holder.stdout.readline())
+    with pytest.raises(JournalError, match=str(holder.pid)):
+        open_writer(tmp_path)
+
+    holder.kill()
+    holder.wait()
+
+    os.kill(child, 0)  # it lives
+    open_writer(tmp_path).close()
+    holder.stdin.close()
+    holder.stdout.close()
 
 
 def test_writers_of_different_feeds_share_a_folder(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from muhurat.capture.journal.hour import AppendFailed
 from muhurat.capture.journal.lock import writer_pid
 from muhurat.capture.journal.offline import journal_files, read_control, read_entries, read_file
 from muhurat.capture.journal.reader import JournalReader, saved_position, saved_positions
-from muhurat.capture.journal.recovery import Recovery
+from muhurat.capture.journal.repaired import Recovery
 from muhurat.capture.journal.verify import Verification, summary, verify_hour
 from muhurat.capture.journal.writer import JournalWriter, Message
 

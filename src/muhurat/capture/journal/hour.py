@@ -9,26 +9,29 @@ from typing import Any
 
 from muhurat.capture.journal.files import Files, write_all
 from muhurat.capture.journal.format import HEADER, HOUR_NS, ROW, HourPaths, hour_start_ns
-from muhurat.capture.journal.recovery import Recovery, recover
+from muhurat.capture.journal.recovery import recover
+from muhurat.capture.journal.repaired import Recovery, RepairInterrupted
 from muhurat.errors import JournalError
 
 
 class AppendFailed(JournalError):
     """The disk refused; nothing of what it refused is left behind and the writer goes on working.
 
-    The first `accepted` messages of the batch are in the journal all the same; give the rest again.
+    The first `accepted` messages of the batch are in the journal all the same; give the rest again. `repairs` are those
+    of hours that could not be opened for all that.
     """
 
     permanent = False
     retry_after_s = 0.25
 
-    def __init__(self, hour: str, error: OSError, accepted: int = 0) -> None:
+    def __init__(self, hour: str, error: OSError, accepted: int = 0, repairs: Sequence[Recovery] = ()) -> None:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         super().__init__(
             f"the journal of {hour} cannot be written: {error.strerror or error}",
             hint="free space on the disk; recording goes on by itself" if full else "look at the disk's health",
         )
         self.accepted = accepted
+        self.repairs = list(repairs)
 
 
 class OpenHour:
@@ -42,13 +45,16 @@ class OpenHour:
         self._files = files
         self._doubtful = False
         self.fds: list[int] = []
+        self.recovery = Recovery(paths.hour)
         try:
-            self.recovery = recover(paths, files) if _exists(paths) else Recovery(paths.hour)
+            if _exists(paths):
+                self.recovery = recover(paths, files)
             for path in (paths.idx, paths.ctl, paths.bin):
                 self.fds.append(files.open(path))
         except OSError as error:
             self.close()
-            raise AppendFailed(paths.hour, error) from error
+            done = error.done if isinstance(error, RepairInterrupted) else self.recovery
+            raise AppendFailed(paths.hour, error, repairs=[done] if done.repaired or done.lost else []) from error
         self._idx, self._ctl, self._bin = self.fds
         self.bin_size = self.recovery.bin_size
         self.ctl_size = self.recovery.ctl_size

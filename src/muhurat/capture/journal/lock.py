@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from muhurat.errors import JournalError
 
+_held: Final[set[int]] = set()
+
+
+def _let_go_in_child() -> None:
+    """A forked child has the lock's file open too, and would hold the lock when its parent has died."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
 
 class WriterLock:
-    """Held from construction to `release`; raises `JournalError` naming the holder when it is taken."""
+    """Held from construction to `release`; raises `JournalError` naming the holder when it is taken.
+
+    A child that was forked lets go of it at once; one that was started anew never has it.
+    """
 
     def __init__(self, directory: Path, feed: str) -> None:
         self.path = lock_path(directory, feed)
@@ -24,11 +40,15 @@ class WriterLock:
                 f"the journal {feed} is being written by process {holder}",
                 hint=f"stop process {holder} first: two writers would spoil the record",
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        _held.add(self._fd)
+        with suppress(OSError):  # a full disk: the lock holds, only its holder's number is not told
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        os.close(self._fd)
+        if self._fd in _held:  # not so in a forked child
+            _held.remove(self._fd)
+            os.close(self._fd)
 
 
 def writer_pid(directory: Path, feed: str) -> int | None:

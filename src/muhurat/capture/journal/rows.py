@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 from typing import Final, Protocol
 
+from muhurat.capture.journal.checksum import crc32
 from muhurat.capture.journal.format import CONTROL, HEADER, NS_PER_MS, RECOVERED, ROW
 from muhurat.capture.journal.scan import Damage, Found, open_bytes, scan
 
@@ -115,7 +115,7 @@ class ScannedRows:
             return
         self._seen_size = len(data)
         for found in self._without_tail(scan(data, self._end, header=self._header, hour=self._hour)):
-            crc = zlib.crc32(data[found.offset + HEADER.size : found.end])
+            crc = crc32(data[found.offset + HEADER.size : found.end])
             self._rows.append((found.offset, found.timestamp_ms * NS_PER_MS, 0, crc, found.length, RECOVERED))
             self._end = found.end
 

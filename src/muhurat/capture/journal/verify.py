@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
+from muhurat.capture.journal.checksum import crc32
 from muhurat.capture.journal.format import (
     CLOCK_DOUBT,
     CONTROL,
@@ -124,7 +124,7 @@ def _check_block(fd: int, rows: list[Row], found: Verification, expected: int) -
         payload = chunk[start + HEADER.size : start + HEADER.size + length]
         expected = offset + HEADER.size + length
         header = chunk[start : start + HEADER.size]
-        if header == HEADER.pack(ts_ns // NS_PER_MS, length) and zlib.crc32(payload) == crc:
+        if header == HEADER.pack(ts_ns // NS_PER_MS, length) and crc32(payload) == crc:
             _count(found, ts_ns, length, flags)
         elif base + len(chunk) > offset:
             found.damaged.append((offset, min(expected, base + len(chunk))))

@@ -6,12 +6,12 @@ brings the files to the disk itself every second. Within a process a writer belo
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
+from muhurat.capture.journal.checksum import crc32
 from muhurat.capture.journal.doorbell import Doorbell
 from muhurat.capture.journal.files import Files
 from muhurat.capture.journal.format import (
@@ -30,7 +30,8 @@ from muhurat.capture.journal.format import (
 )
 from muhurat.capture.journal.hour import AppendFailed, OpenHour
 from muhurat.capture.journal.lock import WriterLock
-from muhurat.capture.journal.recovery import Recovery, ends_closed
+from muhurat.capture.journal.recovery import ends_closed
+from muhurat.capture.journal.repaired import Recovery
 from muhurat.capture.journal.syncer import Syncer
 from muhurat.clock import Clock
 from muhurat.errors import JournalError
@@ -45,8 +46,9 @@ _JOIN_BELOW: Final = 4096
 class JournalWriter:
     """The one writer of a feed's journal.
 
-    `recovery` says what the newest hour on disk needed when the writer was opened. Counters: `records` and `bytes`
-    appended by this writer, `doubtful` records whose time was earlier than the one before.
+    `recovery` says what the newest hour on disk needed when the writer was opened; `repairs` are those of all hours
+    that needed any, for whoever tells people to take. Counters: `records` and `bytes` appended by this writer,
+    `doubtful` records whose time was earlier than the one before.
     """
 
     def __init__(
@@ -63,7 +65,6 @@ class JournalWriter:
         Raises `JournalError` when another process writes this feed, `AppendFailed` when the disk refuses for now.
         """
         check_feed_name(feed)
-        directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.feed = feed
         self.records = self.bytes = self.doubtful = 0
@@ -75,12 +76,14 @@ class JournalWriter:
         self._newest = ""
         self._last_ns = 0
         self._closed = False
-        self._lock = WriterLock(directory, feed)
-        self._bell = Doorbell(directory)
+        self.repairs: list[Recovery] = []
+        self._unwritten: list[Recovery] = []
+        self._lock, self._bell = _taken(directory, feed)
         self._syncer = Syncer(self._files, sync_interval_s) if sync_interval_s is not None else None
         try:
             self.recovery = self._take_over()
-        except AppendFailed:
+        except AppendFailed as error:
+            error.repairs = self.repairs + error.repairs
             self._release()
             raise
 
@@ -116,6 +119,8 @@ class JournalWriter:
                 raise
         if self._unfinished:
             self._finish()
+        if self._unwritten and self._hour:
+            self._write_repairs(self._hour)
         self._ring()
 
     def control(self, entry: dict[str, Any], ts_recv_ns: int | None = None) -> None:
@@ -151,8 +156,6 @@ class JournalWriter:
         recovery = hour.recovery
         self._last_ns = recovery.latest_ts_ns
         now_ns = self._clock.now_ns()
-        if recovery.repaired:
-            self._write_line(hour, recovery.report(), now_ns)
         if hour_name(now_ns) > hour.hour and not (recovery.closed and not recovery.repaired):
             self._leave(hour)
         return recovery
@@ -163,7 +166,9 @@ class JournalWriter:
             paths = HourPaths(self.directory, self.feed, name)
             if not paths.idx.exists() or ends_closed(paths):
                 return
-            self._leave(OpenHour(paths, self._files))
+            hour = OpenHour(paths, self._files)
+            self._note_repair(hour)
+            self._leave(hour)
 
     def _hour_for(self, ts_ns: int, done: int) -> OpenHour:
         """The hour a message belongs to: that of its reception, but never one older than the newest."""
@@ -185,7 +190,22 @@ class JournalWriter:
         self._hour, self._newest = hour, name
         if self._syncer:
             self._syncer.watch(hour.fds[::-1])
+        self._note_repair(hour)
         return hour
+
+    def _note_repair(self, hour: OpenHour) -> None:
+        """Keep for people, and in the hour's own file, what had to be repaired."""
+        if hour.recovery.repaired or hour.recovery.lost:
+            self.repairs.append(hour.recovery)
+            self._unwritten.append(hour.recovery)
+            self._write_repairs(hour)
+
+    def _write_repairs(self, hour: OpenHour) -> None:
+        """A disk that refuses these lines for now takes them later: records do not wait for them."""
+        with suppress(AppendFailed):
+            while self._unwritten:
+                self._write_line(hour, self._unwritten[0].report(), max(self._clock.now_ns(), self._last_ns))
+                del self._unwritten[0]
 
     def _leave(self, hour: OpenHour) -> None:
         """Finish an hour; a disk that refuses its last line does not keep the next hour from beginning."""
@@ -213,7 +233,7 @@ class JournalWriter:
         buffers: list[bytes] = []
         rows: list[bytes] = []
         offset, last_ns, end_ns, doubtful = hour.bin_size, self._last_ns, hour.end_ns, 0
-        pack_header, pack_row, crc32 = HEADER.pack, ROW.pack, zlib.crc32
+        pack_header, pack_row, checksum = HEADER.pack, ROW.pack, crc32
         for payload, ts_ns, flags in messages:
             if last_ns <= ts_ns < end_ns:
                 last_ns = ts_ns
@@ -225,7 +245,7 @@ class JournalWriter:
             length = len(payload)
             buffers.append(pack_header(ts_ns // NS_PER_MS, length))
             buffers.append(payload)
-            rows.append(pack_row(offset, ts_ns, 0, crc32(payload), length, flags))
+            rows.append(pack_row(offset, ts_ns, 0, checksum(payload), length, flags))
             offset += 12 + length
         size = offset - hour.bin_size
         if size > MAX_PAYLOAD:
@@ -248,13 +268,14 @@ class JournalWriter:
 
     def _write_line(self, hour: OpenHour, entry: dict[str, Any], ts_ns: int) -> None:
         line = control_line(entry, ts_ns)
-        hour.append_line(line, ROW.pack(hour.ctl_size, ts_ns, 0, zlib.crc32(line), len(line), CONTROL))
+        hour.append_line(line, ROW.pack(hour.ctl_size, ts_ns, 0, crc32(line), len(line), CONTROL))
 
     def _ring(self) -> None:
         now = self._clock.monotonic()
         if now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
-            self._bell.look()
+            with suppress(OSError):  # readers that are not rung for look by themselves
+                self._bell.look()
         self._bell.ring()
 
     def _release(self) -> None:
@@ -268,6 +289,20 @@ class JournalWriter:
             self._syncer.stop()
         self._bell.close()
         self._lock.release()
+
+
+def _taken(directory: Path, feed: str) -> tuple[WriterLock, Doorbell]:
+    """The feed's lock and its readers' bell; raises `AppendFailed` when the disk has no room for their files."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(directory, feed)
+    except OSError as error:
+        raise AppendFailed(feed, error) from error
+    try:
+        return lock, Doorbell(directory)
+    except OSError as error:
+        lock.release()
+        raise AppendFailed(feed, error) from error
 
 
 def _refuse_oversized(messages: Iterable[Message]) -> None:

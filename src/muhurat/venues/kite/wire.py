@@ -10,6 +10,10 @@ from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTrans
 
 from muhurat.venues.base import StreamListener, StreamMode
 
+_BINARY: Final = WSMsgType.BINARY  # looked up once: an enumeration's member costs more than the rest of a small frame
+_CLOSE: Final = WSMsgType.CLOSE
+_PONG: Final = WSMsgType.PONG
+_CONTINUATION: Final = WSMsgType.CONTINUATION
 _FAREWELL_S: Final = 1.0
 """Real seconds that a peer may take to see us off."""
 
@@ -24,7 +28,8 @@ class Wire(WSListener):
         self.frames = 0
         self.messages = 0
         self.carried: dict[int, StreamMode] = {}
-        self._listener = listener
+        self._on_binary = listener.on_binary
+        self._on_text = listener.on_text
         self._opened = opened
         self._transport: WSTransport | None = None
         self._parts: list[bytes] = []
@@ -37,17 +42,28 @@ class Wire(WSListener):
             transport.disconnect(graceful=False)
             return
         self._transport = transport
-        self._guarded(self._opened, self)
+        try:
+            self._opened(self)
+        except BaseException:
+            self._deaf = True
+            raise
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._deaf:
             return
         self.frames += 1
         kind = frame.msg_type
-        if kind == WSMsgType.CLOSE:
+        if kind == _CLOSE:
             self._said_farewell(transport, frame)
-        elif kind != WSMsgType.PONG:
-            self._guarded(self._take, kind, frame)
+        elif kind != _PONG:
+            try:
+                if kind == _BINARY and frame.fin:
+                    self._hand_on(frame.get_payload_as_bytes())
+                else:
+                    self._take(kind, frame)
+            except BaseException:
+                self._deaf = True  # an error of the listener gets out, which ends the connection, and nothing more in
+                raise
 
     def send(self, frames: Iterable[bytes]) -> int:
         """Send text frames; returns how many."""
@@ -83,41 +99,27 @@ class Wire(WSListener):
         """Hand nothing on any more; a connection that only now comes about is dropped."""
         self._deaf = True
 
-    def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
-        """Let an error of the listener out, which ends the connection, and nothing more in."""
-        try:
-            work(*arguments)
-        except BaseException:
-            self._deaf = True
-            raise
-
     def _living(self) -> WSTransport:
         if self._transport is None:
             raise RuntimeError("this connection never came about")
         return self._transport
 
-    def _take(self, kind: WSMsgType, frame: WSFrame) -> None:
-        payload = frame.get_payload_as_bytes()
-        if not frame.fin or kind == WSMsgType.CONTINUATION:
-            self._take_part(kind, payload, last=frame.fin)
-        else:
-            self._hand_on(kind, payload)
+    def _hand_on(self, payload: bytes) -> None:
+        self.messages += len(payload) > 1
+        self._on_binary(payload)
 
-    def _take_part(self, kind: WSMsgType, payload: bytes, *, last: bool) -> None:
-        if kind != WSMsgType.CONTINUATION:
+    def _take(self, kind: WSMsgType, frame: WSFrame) -> None:
+        """A text, or a message in parts."""
+        if kind != _CONTINUATION:
             self._first = kind
-        self._parts.append(payload)
-        if last and self._first is not None:
+        self._parts.append(frame.get_payload_as_bytes())
+        if frame.fin and self._first is not None:
             whole, first = b"".join(self._parts), self._first
             self._parts, self._first = [], None
-            self._hand_on(first, whole)
-
-    def _hand_on(self, kind: WSMsgType, payload: bytes) -> None:
-        if kind == WSMsgType.BINARY:
-            self.messages += len(payload) > 1
-            self._listener.on_binary(payload)
-        else:
-            self._listener.on_text(payload.decode("utf-8", "replace"))
+            if first == _BINARY:
+                self._hand_on(whole)
+            else:
+                self._on_text(whole.decode("utf-8", "replace"))
 
     def _said_farewell(self, transport: WSTransport, frame: WSFrame) -> None:
         code: Any = frame.get_close_code()  # a plain number where the enumeration has none
