@@ -24,6 +24,13 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Depth = NDArray[np.int32]
 
+
+class Books(Protocol):
+    """Books by packet that are drawn when they are looked at; reads like a `Depth`."""
+
+    def __getitem__(self, rows: slice | int, /) -> Depth: ...
+
+
 LEVELS: Final = 5
 PRICE, QUANTITY, ORDERS = 0, 1, 2
 """The last axis of `Series.depth`."""
@@ -116,7 +123,7 @@ class Series:
     oi: Ints
     oi_day_high: Ints
     oi_day_low: Ints
-    depth: Depth
+    depth: Depth | Books
 
     def __len__(self) -> int:
         return len(self.send_ns)
