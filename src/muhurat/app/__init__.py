@@ -15,7 +15,7 @@ from muhurat.app.desk import (
     tick_store,
     token_file,
 )
-from muhurat.app.instruments import prepare_universe, run_refresh
+from muhurat.app.instruments import prepare_universe, run_refresh, universe_kind
 from muhurat.app.jobs import run_job
 from muhurat.app.recording import run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
@@ -45,5 +45,6 @@ __all__ = [
     "supervisor",
     "tick_store",
     "token_file",
+    "universe_kind",
     "write_report",
 ]
