@@ -19,7 +19,8 @@ class FeedListener(StreamListener, Protocol):
         """Who hears a line; asked for before it is opened."""
 
     def end_line(self, number: int) -> None:
-        """A line is about to be closed on purpose; what comes of it still is recorded, and its end is no gap."""
+        """A line is about to be closed on purpose; what comes of it still is recorded, and its end is no gap. The
+        first line, 0, is there from the start."""
 
 
 class FeedStream(Protocol):
@@ -127,6 +128,8 @@ class PooledStream:
     async def run(self, listener: FeedListener) -> None:
         """Stay connected until `close`; raises what a line raised, and when one ends by itself."""
         self._listener = listener
+        if not self._lines:
+            listener.end_line(0)
         self._start_lines()
         try:
             while self._tasks or not self._closing:

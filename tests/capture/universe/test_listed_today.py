@@ -56,7 +56,7 @@ def test_a_strike_as_near_to_the_money_as_those_recorded_is_recorded_too() -> No
     prices.spots["BSE:SENSEX"] = Decimal(82_300)
     before = desk()
 
-    after = noticed(before, chain("SENSEX", "BFO", WEEK, (82_100, 83_500)), prices)
+    after = noticed(before, chain("SENSEX", "BFO", WEEK, (82_100, 85_000)), prices)
 
     assert set(after.instruments) - set(before.instruments) == {"SENSEX04SEP82100CE", "SENSEX04SEP82100PE"}
     assert set(before.instruments) <= set(after.instruments)
