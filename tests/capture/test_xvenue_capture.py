@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,13 +26,13 @@ from muhurat.simulator.stocks.market import StockMarket, WithStocks
 from tests.capture.xvenue_desk import FEED, XvenueDesk, until, xvenue_desk
 
 MINUTES: Final = float(os.environ.get("MUHURAT_CAPTURE_MINUTES", "0"))
-REAL_S: Final = MINUTES * 60 or 5.0
-FAST_S: Final = 180.0 if MINUTES else 4.0
+REAL_S: Final = MINUTES * 60 or 3.0
+FAST_S: Final = 180.0 if MINUTES else 3.0
 FAST: Final = 20.0
 GRACE_S: Final = 5.0
 
 DAY, SEED = date(2026, 11, 20), 3
-FAULTS: Final = (("drop", 0.0), ("heartbeat_only", 3.0), ("silence", 5.0))
+FAULTS: Final = (("drop", 0.0), ("heartbeat_only", 3.0), ("silence", 4.0))
 """With how many real seconds they last; the second time within seconds, a mute connection is given more time."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 2 * (REAL_S + FAST_S))]
@@ -55,17 +56,19 @@ class Recorded:
     """A desk's morning: a stretch without faults, one with, and where the journal lies."""
 
     folder: Path
+    tokens: list[int]
     calm: Stretch
     stormy: Stretch
     windows: list[tuple[int, int]]
     received: dict[Packet, int]
     packets: int
+    refreshed: tuple[str, list[str]]
 
     def missing(self, stretch: Stretch) -> list[tuple[Packet, int]]:
         """What the market sent in a stretch and the journal does not have, with the instant of sending."""
         return [
             (packet, at_ns)
-            for packet, at_ns in expected(self.folder, stretch.from_ns, stretch.to_ns)
+            for packet, at_ns in expected(self.tokens, stretch.from_ns, stretch.to_ns)
             if packet not in self.received
         ]
 
@@ -76,17 +79,19 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     folder.mkdir()
     with xvenue_desk(folder, "2026-11-20T09:04:30", seed=SEED) as desk:
         desk.run("capture", "universe")
+        tokens = load_universe(universe_path(folder / "data" / "universe", FEED, DAY)).tokens()
         desk.start_recorder()
         calm = _calm(desk)
         windows = [_strike(desk, fault, for_s) for fault, for_s in FAULTS]
         stormy = _stretch(desk, calm.to_ns)
+        refreshed = _refresh(desk)
         desk.stop_recorder()
     received, packets = _received(folder)
-    return Recorded(folder, calm, stormy, windows, received, packets)
+    return Recorded(folder, tokens, calm, stormy, windows, received, packets, refreshed)
 
 
 def test_without_faults_every_packet_is_received_and_there_is_no_gap(recorded: Recorded) -> None:
-    assert len(load_universe(universe_path(recorded.folder / "data" / "universe", FEED, DAY)).instruments) == 320
+    assert len(recorded.tokens) == 320
     assert recorded.calm.stats["packets_sent"] > 200 * (FAST_S * FAST + REAL_S) / 2
     assert recorded.calm.facts["packets"] == recorded.calm.stats["packets_sent"]
     assert (recorded.calm.facts["gaps"], recorded.calm.facts["reconnects"]) == (0, 0)
@@ -126,16 +131,33 @@ def test_the_journal_is_whole(recorded: Recorded) -> None:
     assert (found["torn_bytes"], found["damaged"]) == (0, [])
 
 
-def expected(folder: Path, from_ns: int, to_ns: int) -> Iterator[tuple[Packet, int]]:
-    """The packets that the day has for the universe's instruments within two instants, with when they are sent."""
-    market = WithStocks(build_market(DAY, SEED), StockMarket(DAY, SEED))
-    for token in load_universe(universe_path(folder / "data" / "universe", FEED, DAY)).tokens():
+def test_strikes_that_an_exchange_adds_are_noticed_while_the_recorder_runs(recorded: Recorded) -> None:
+    said, told = recorded.refreshed
+
+    universe = load_universe(universe_path(recorded.folder / "data" / "universe", FEED, DAY))
+    assert said == f"{FEED}: {', '.join(universe.new)}\n"
+    assert {"CE", "PE"} == {symbol[-2:] for symbol in universe.new}
+    assert told == universe.new, "the recorder's heartbeat names them"
+    assert set(recorded.tokens) <= set(universe.tokens()), "nothing is dropped for them"
+    copy = recorded.folder / "config" / "crawlers" / "crawler3_sso_xvenue" / "crawler3_sso_xvenue.json"
+    assert load_universe(copy) == universe
+
+
+def expected(tokens: list[int], from_ns: int, to_ns: int) -> Iterator[tuple[Packet, int]]:
+    """The packets that the day has for some instruments within two instants, with when they are sent."""
+    market = _market()
+    for token in tokens:
         series = market.series(token)
         first, last = series.send_ns.searchsorted((from_ns, to_ns), "right")
         for at_ns, second in zip(
             series.send_ns[first:last].tolist(), series.exchange_s[first:last].tolist(), strict=True
         ):
             yield (token, second), at_ns
+
+
+@cache
+def _market() -> WithStocks:
+    return WithStocks(build_market(DAY, SEED), StockMarket(DAY, SEED))
 
 
 def _calm(desk: XvenueDesk) -> Stretch:
@@ -157,6 +179,14 @@ def _strike(desk: XvenueDesk, fault: str, for_s: float) -> tuple[int, int]:
     until(lambda: desk.facts()["reconnects"] > connections and desk.facts()["state"] == "connected")
     until(lambda: desk.facts()["gap_since_ns"] is None)
     return struck_ns - NS_PER_S, struck_ns + round((for_s + GRACE_S) * FAST * NS_PER_S)
+
+
+def _refresh(desk: XvenueDesk) -> tuple[str, list[str]]:
+    """Look again at a dump that has grown: what the command says, and what the recorder then tells as new."""
+    desk.ask("faults", "POST", fault="new_strikes")
+    said = desk.run("capture", "refresh")
+    until(lambda: desk.facts()["new"])
+    return said, desk.facts()["new"]
 
 
 def _stretch(desk: XvenueDesk, from_ns: int) -> Stretch:

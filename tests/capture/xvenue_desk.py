@@ -97,9 +97,13 @@ class XvenueDesk:
         time.sleep(real_s)
 
     def stand_still(self) -> None:
-        """Stop desk time; returns when everything that was sent has been recorded."""
+        """Stop desk time; returns when all that was sent on connections that still are has been read."""
         self.ask("clock", "PUT", paused=True)
-        until(lambda: self.ask("stats")["packets_sent"] == self.ask("stats")["packets_acknowledged"])
+        until(self._all_read)
+
+    def _all_read(self) -> bool:
+        open_ones = [each for each in self.ask("stats")["by_connection"] if each["closed_ns"] is None]
+        return all(each["packets"] == each["acknowledged"] for each in open_ones)
 
     def end(self) -> None:
         """End what still runs."""

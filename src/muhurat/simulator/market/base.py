@@ -56,10 +56,14 @@ NO_BOOK: Final = (Level(0, 0, 0),) * LEVELS
 
 @dataclass(frozen=True, slots=True)
 class SimInstrument:
-    """An instrument of the day; `modelled` says that its prices stand in for real ones nobody recorded."""
+    """An instrument of the day; `modelled` says that its prices stand in for real ones nobody recorded.
+
+    `late`: the exchange adds it during the day, and the dump has it once somebody asks for that.
+    """
 
     instrument: Instrument
     modelled: bool = False
+    late: bool = False
 
     @property
     def token(self) -> int:

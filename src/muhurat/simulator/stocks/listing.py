@@ -21,6 +21,8 @@ BANKEX: Final = 274441
 _NSE, _NFO, _BSE, _BFO = 1, 2, 4, 5
 _STRIKES_EACH_SIDE: Final = 6
 _STRIKES_OF_AN_INDEX: Final = 15
+_ADDED_LATER: Final = 0.8
+"""Strikes further from the money than this share of the way to the last one are added during the day."""
 _INDICES_WITH_FUTURES: Final = frozenset({"NIFTY", "BANKNIFTY"})
 _SEGMENTS: Final = {"XNSE": ("NFO", _NFO), "XBOM": ("BFO", _BFO)}
 
@@ -35,10 +37,11 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One row of the dump and what it follows."""
+    """One row of the dump and what it follows; `late` when the exchange adds it during the day."""
 
     instrument: Instrument
     basis: Basis
+    late: bool = False
 
 
 def list_stocks(nse: Prices, bse: Prices, day: date) -> list[Listed]:
@@ -113,12 +116,13 @@ def _contracts(prices: Prices, day: date, before: date) -> Iterator[Listed]:
         strict=True,
     )
     for place, expiry, strike, monthly, call, token, symbol in columns:
-        near = abs(strike - closes[place]) <= widths[place] and expiry == month
+        away = abs(strike - closes[place])
+        near = away <= widths[place] and expiry == month
         if wanted[place] and monthly and (not strike or near):
             kind = (InstrumentType.CALL if call else InstrumentType.PUT) if strike else InstrumentType.FUTURE
             each = listed[place]
             row = _contract(mic, each.symbol, each.lot, symbol, kind, token, expiry, strike)
-            yield Listed(row, _basis(mic, place))
+            yield Listed(row, _basis(mic, place), late=strike > 0 and away > _ADDED_LATER * widths[place])
 
 
 def _is_listed(mic: str, symbol: str, *, is_index: bool) -> bool:

@@ -101,7 +101,7 @@ class StockMarket:
 
     @cached_property
     def _instruments(self) -> tuple[SimInstrument, ...]:
-        return tuple(SimInstrument(each.instrument, self._modelled) for each in self._listed.values())
+        return tuple(SimInstrument(each.instrument, self._modelled, each.late) for each in self._listed.values())
 
     def _row(self, token: int) -> Listed:
         try:
