@@ -60,8 +60,7 @@ class Recorded:
     calm: Stretch
     stormy: Stretch
     windows: list[tuple[int, int]]
-    received: dict[Packet, int]
-    packets: int
+    received: set[Packet]
     refreshed: tuple[str, list[str]]
 
     def missing(self, stretch: Stretch) -> list[tuple[Packet, int]]:
@@ -86,8 +85,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         stormy = _stretch(desk, calm.to_ns)
         refreshed = _refresh(desk)
         desk.stop_recorder()
-    received, packets = _received(folder)
-    return Recorded(folder, tokens, calm, stormy, windows, received, packets, refreshed)
+    return Recorded(folder, tokens, calm, stormy, windows, _received(folder), refreshed)
 
 
 def test_without_faults_every_packet_is_received_and_there_is_no_gap(recorded: Recorded) -> None:
@@ -104,7 +102,7 @@ def test_what_a_fault_keeps_back_is_all_that_is_missing(recorded: Recorded) -> N
     stray = [packet for packet, at_ns in missing if not any(start <= at_ns <= end for start, end in recorded.windows)]
     assert stray == []
     assert missing, "the faults kept something back"
-    assert recorded.packets == recorded.stormy.stats["packets_sent"], "what was sent was recorded"
+    assert recorded.stormy.facts["packets"] == recorded.stormy.stats["packets_sent"]
 
 
 def test_every_fault_is_a_gap_that_the_journal_tells_of(recorded: Recorded) -> None:
@@ -197,17 +195,11 @@ def _stretch(desk: XvenueDesk, from_ns: int) -> Stretch:
     return Stretch(from_ns, desk.now_ns(), stats, desk.facts())
 
 
-def _received(folder: Path) -> tuple[dict[Packet, int], int]:
-    """What the journal holds: packets by token and exchange time, and how many in all."""
-    found: dict[Packet, int] = {}
-    packets = 0
+def _received(folder: Path) -> set[Packet]:
+    """What the journal holds."""
     with JournalReader(folder / "data" / "raw_ticks" / FEED, FEED) as reader:
-        for batch in iter(reader.read_records, []):
-            for record in batch:
-                for token, second in _packets(record.payload):
-                    found[token, second] = found.get((token, second), 0) + 1
-                    packets += 1
-    return found, packets
+        records = (record for batch in iter(reader.read_records, []) for record in batch)
+        return {packet for record in records for packet in _packets(record.payload)}
 
 
 def _packets(payload: bytes) -> Iterator[Packet]:
