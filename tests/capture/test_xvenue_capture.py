@@ -162,8 +162,8 @@ def _calm(desk: XvenueDesk) -> Stretch:
     begun_ns = desk.now_ns()
     desk.ask("clock", "PUT", paused=False, speed=FAST)
     until(lambda: desk.facts()["packets"] > 1000)
-    desk.let_time_pass(REAL_S, 1.0)
-    desk.let_time_pass(FAST_S, FAST)
+    desk.let_desk_time_pass(REAL_S, 1.0)
+    desk.let_desk_time_pass(FAST_S * FAST, FAST)
     return _stretch(desk, begun_ns)
 
 
