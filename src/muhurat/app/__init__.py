@@ -15,8 +15,9 @@ from muhurat.app.desk import (
     tick_store,
     token_file,
 )
+from muhurat.app.instruments import prepare_universe, run_refresh, universe_kind
 from muhurat.app.jobs import run_job
-from muhurat.app.recording import prepare_universe, run_decode, run_recorder
+from muhurat.app.recording import run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
 from muhurat.app.trader import replay_decisions, run_trader
@@ -36,6 +37,7 @@ __all__ = [
     "run_decode",
     "run_job",
     "run_recorder",
+    "run_refresh",
     "run_trader",
     "run_web",
     "save_token",
@@ -43,5 +45,6 @@ __all__ = [
     "supervisor",
     "tick_store",
     "token_file",
+    "universe_kind",
     "write_report",
 ]

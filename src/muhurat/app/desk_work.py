@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from muhurat.app.desk import kite
-from muhurat.app.recording import choose_instruments
+from muhurat.app.instruments import choose_instruments
 from muhurat.app.reporting import day_report, write_report
 from muhurat.clock import NS_PER_S, Clock, to_ns
 from muhurat.config import Desk

@@ -1,94 +1,27 @@
-"""The processes that choose instruments, record feeds and keep their ticks."""
+"""The processes that record feeds and keep their ticks."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING
 
-from muhurat.app.desk import calendar_of, kite, kite_rest, start, stop_event, tick_store, token_file
-from muhurat.clock import Clock, ist
+from muhurat.app.desk import calendar_of, kite, start, stop_event, tick_store, token_file
+from muhurat.app.relisting import look_for_new_contracts
+from muhurat.clock import ist
 from muhurat.config import Desk
 from muhurat.errors import UsageError
 from muhurat.heartbeat import Heartbeat
 
-if TYPE_CHECKING:
-    from muhurat.capture.universe import IndexUniverse, Universe
-    from muhurat.model.instrument import Instrument
-
-
-def prepare_universe(desk: Desk, *, again: bool = False) -> None:
-    """Fetch today's instruments and write today's universe file of every feed.
-
-    A file that is there already is left alone, so that a day goes on with the instruments it began with; `again` makes
-    it anew.
-    """
-    choose_instruments(desk, start("universe", desk), again=again)
-
-
-def choose_instruments(desk: Desk, clock: Clock, *, again: bool = False) -> dict[str, int]:
-    """What `prepare_universe` does, in a process that has its own log; how many instruments by feed."""
-    from muhurat.capture.universe import UNIVERSES, load_universe, save_universe, universe_path
-    from muhurat.venues.kite.instruments import save_instruments
-
-    day = ist(clock.now_ns()).date()
-    chosen = {}
-    for name, feed in desk.feeds.items():
-        path = universe_path(desk.data_dir / "universe", name, day)
-        if again or not path.exists():
-            if feed.universe in UNIVERSES:
-                instruments = _instruments(desk, UNIVERSES[feed.universe])
-                save_instruments(desk.data_dir / "reference", day, instruments)
-                save_universe(path, _universe(desk, name, instruments, clock))
-            else:
-                save_universe(path, load_universe(desk.path(feed.universe)))
-        chosen[name] = len(load_universe(path).instruments)
-    return chosen
-
-
-def _instruments(desk: Desk, kind: IndexUniverse) -> list[Instrument]:
-    from muhurat.venues.kite.instruments import KiteInstruments
-
-    exchanges = {kind.exchange, kind.derivatives, *(kind.volatility or ())[:1]}
-    return KiteInstruments(kite(desk).root, token_file(desk).read).fetch(sorted(exchanges))
-
-
-def _universe(desk: Desk, name: str, instruments: Sequence[Instrument], clock: Clock) -> Universe:
-    """A feed's universe around the present spot; a simulator's made-up prices are noted with their instruments."""
-    from muhurat.capture.universe import UNIVERSES, UniverseError, build
-
-    feed, rest, now_ns = desk.feeds[name], kite_rest(desk, clock), clock.now_ns()
-    kind = UNIVERSES[feed.universe]
-    spot = rest.last_prices([kind.spot_key]).get(kind.spot_key)
-    if spot is None:
-        raise UniverseError(f"Kite gives no last price of {kind.spot_key}", hint="try again in a minute")
-    chosen = partial(
-        build,
-        kind,
-        instruments,
-        spot,
-        ist(now_ns).date(),
-        feed=name,
-        venue=feed.venue,
-        mode=feed.mode,
-        strikes=feed.strikes,
-        built_at_ns=now_ns,
-    )
-    universe = chosen()
-    entries = [*universe.instruments.values(), *universe.reserve.values()]
-    quotes = rest.quotes([f"{entry.exchange}:{entry.symbol}" for entry in entries])
-    made_up = frozenset(key.partition(":")[2] for key, quote in quotes.items() if quote.modelled)
-    return chosen(modelled=made_up) if made_up else universe
-
 
 def run_recorder(desk: Desk) -> None:
-    """The recorder's process: one stream and one journal per feed."""
+    """The recorder's process: one journal per feed, and every connection to the venue."""
     from muhurat.calendars.session import at
+    from muhurat.capture.allocation import Limits
+    from muhurat.capture.connections import ConnectionPool
     from muhurat.capture.recorder import FeedPlan, run
     from muhurat.supervisor.alerts import Alerts
     from muhurat.venues.kite.stream import KiteStream
+    from muhurat.venues.kite.subscription import MOST_CONNECTIONS, MOST_INSTRUMENTS
 
     clock = start("recorder", desk)
     session = calendar_of(desk).session(ist(clock.now_ns()).date())
@@ -109,20 +42,33 @@ def run_recorder(desk: Desk) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        streams = {
-            plan.name: KiteStream(
+
+        def open_stream() -> KiteStream:
+            return KiteStream(
                 kite(desk).ticker,
-                tokens.read().api_key,
+                tokens.api_key(),
                 tokens.access_token,
                 clock,
                 data_due=lambda now_ns: session is not None and session.contains(now_ns),
             )
-            for plan in plans
-        }
-        alerts = Alerts(desk.run_dir, clock)
-        await run(plans, streams, clock, Heartbeat("recorder", desk.run_dir, clock), stop, alerts.raise_)
+
+        pool = ConnectionPool(open_stream, Limits(MOST_INSTRUMENTS, MOST_CONNECTIONS), _traded_first(desk))
+        looking = asyncio.create_task(look_for_new_contracts(desk, session, clock))
+        tell = Alerts(desk.run_dir, clock).raise_
+        try:
+            heartbeat = Heartbeat("recorder", desk.run_dir, clock)
+            await run(plans, pool.streams, clock, heartbeat, stop, tell=tell, left_out=pool.left_out)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
     asyncio.run(record())
+
+
+def _traded_first(desk: Desk) -> list[str]:
+    """The feeds, with the one that is traded first: it never gives way to the others."""
+    traded = desk.trading.feed if desk.trading else None
+    return sorted(desk.feeds, key=lambda name: name != traded)
 
 
 def run_decode(desk: Desk, feed: str | None = None) -> None:

@@ -19,6 +19,7 @@ from muhurat.capture.journal.format import AFTER_GAP, connection_flags, hour_nam
 from muhurat.capture.journal.hour import AppendFailed
 from muhurat.capture.journal.repaired import Recovery
 from muhurat.capture.journal.writer import JournalWriter, Message
+from muhurat.capture.line import ATTEMPTS, LOST, SETTLED, Line, worst
 from muhurat.capture.recorded_today import RecordedToday, recorded_on
 from muhurat.clock import NS_PER_S, Clock
 from muhurat.errors import MuhuratError
@@ -33,10 +34,6 @@ _AT_ONCE_BYTES: Final = 512 * 1024
 _RETRY_S: Final = 0.25
 _LAST_TRIES: Final = 5
 _LATE_NS: Final = 60 * NS_PER_S
-_LOST_CONNECTION: Final = frozenset(
-    {ConnectionKind.DISCONNECTED, ConnectionKind.STALE, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE}
-)
-_SETTLED: Final = frozenset({ConnectionKind.CONNECTED, ConnectionKind.REFUSED, ConnectionKind.UNREACHABLE})
 _STATES: Final = {ConnectionKind.SUBSCRIBED: "connected", ConnectionKind.RESUMED: "connected"}
 
 
@@ -64,7 +61,10 @@ class FeedPlan:
 
 
 class FeedRecorder:
-    """A `venues.base.StreamListener` that writes what it hears. Belongs to one event loop."""
+    """A `connections.FeedListener` that writes what it hears. Belongs to one event loop.
+
+    Each line has gaps of its own, and a gap of one line is a gap of the feed. Heard without lines, it is the first.
+    """
 
     def __init__(
         self, plan: FeedPlan, clock: Clock, failed: Callable[[MuhuratError], None], alarms: Alarms | None = None
@@ -88,16 +88,18 @@ class FeedRecorder:
         self._due = False
         self._full_at = _AT_ONCE_BYTES
         self._retry: asyncio.TimerHandle | None = None
-        self._connection = 0
-        self._gap: tuple[int, str] | None = None
+        self._first = Line(self, 0)
+        self._lines = {0: self._first}
+        self._numbers = 0
+        self._heard = False
         self._file: Path | None = None
         self._stopping = False
         self._log = get_logger(__name__).bind(feed=plan.name)
 
     @property
     def gap_since_ns(self) -> int | None:
-        """Since when nothing has come although it should; None while all is well."""
-        return self._gap[0] if self._gap else None
+        """Since when something should have come that has not; None while all is well."""
+        return min((line.gap[0] for line in self._lines.values() if line.gap), default=None)
 
     def open(self) -> None:
         """Take over the journal; a disk that refuses is tried again, a feed that another process writes raises."""
@@ -106,16 +108,43 @@ class FeedRecorder:
         past = recorded_on(hour_name(now_ns)[_DAY], self.plan.journal, self.plan.name, self.plan.count_packets)
         self._go_on_from(past, now_ns)
 
+    def line(self, number: int) -> Line:
+        """Who hears a line. One that is there before anything has come has missed what the feed has missed."""
+        if number not in self._lines:
+            self._lines[number] = line = Line(self, number)
+            line.gap = None if self._heard else self._first.gap
+            self._judge()
+        return self._lines[number]
+
+    def end_line(self, number: int) -> None:
+        """A line's end is no gap; a gap it has ends here, for other lines carry what it carried."""
+        line = self._lines.pop(number)
+        self._end_gap(line, self._clock.now_ns())
+        self._judge()
+
     def on_binary(self, payload: bytes) -> None:
-        """Keep a message; it is written at the end of this turn of the loop."""
+        """Keep a message of the first line."""
+        self.received(self._first, payload)
+
+    def on_text(self, text: str) -> None:
+        """Keep a text message beside the data."""
+        self.told(self._first, text)
+
+    def on_event(self, event: ConnectionEvent) -> None:
+        """Keep what happened to the first line's connection; a lost one begins a gap."""
+        self.happened(self._first, event)
+
+    def received(self, line: Line, payload: bytes) -> None:
+        """Keep a message of a line; it is written at the end of this turn of the loop at the latest."""
+        self._heard = True
         now_ns = self._now_ns()
         packets = self._count_packets(payload)
-        flags = self._connection
+        flags = line.flags
         if packets:
-            self.last_data_ns = now_ns
-            if self._gap and self._end_gap(now_ns):
+            line.last_data_ns = self.last_data_ns = now_ns
+            if line.gap and self._end_gap(line, now_ns):
                 flags |= AFTER_GAP
-        self.last_frame_ns = now_ns
+        line.last_frame_ns = self.last_frame_ns = now_ns
         self.messages += 1
         self.packets += packets
         self.bytes += len(payload)
@@ -125,19 +154,23 @@ class FeedRecorder:
         elif not self._due:
             self._wake()
 
-    def on_text(self, text: str) -> None:
-        """Keep a text message beside the data."""
+    def told(self, line: Line, text: str) -> None:
+        """Keep a text message of a line."""
         self._note({"event": "text", "text": text})
 
-    def on_event(self, event: ConnectionEvent) -> None:
-        """Keep what happened to the connection; a lost one begins a gap."""
+    def happened(self, line: Line, event: ConnectionEvent) -> None:
+        """Keep what happened to a line's connection. An attempt has the number that its connection would have had."""
+        if event.kind is ConnectionKind.CONNECTED:
+            self._numbers += 1
+            line.connection, line.flags = self._numbers, connection_flags(self._numbers)
+        number = self._numbers + 1 if event.kind in ATTEMPTS else line.connection
         told = {"reason": event.reason, "status": event.status, "retry_in_s": event.retry_in_s}
         more = {name: value for name, value in told.items() if value not in ("", None)}
         if event.instruments:
             more["instruments"] = event.instruments
-        self._note({"event": event.kind.value, "connection": event.connection, **more})
-        self._follow(event)
-        self._log.info(_wording(event), connection=event.connection, **more)
+        self._note({"event": event.kind.value, "connection": number, **more})
+        self._follow(line, event)
+        self._log.info(_wording(event), connection=number, **more)
 
     def flush(self) -> None:
         """Write what is pending now, or queue it behind what the disk refused before."""
@@ -155,7 +188,8 @@ class FeedRecorder:
 
     def finish(self) -> None:
         """Write everything that can be written, close the journal. A gap that is open ends with the recording."""
-        self._end_gap(self._clock.now_ns())
+        for line in self._lines.values():
+            self._end_gap(line, self._clock.now_ns())
         self.flush()
         self._write_the_last()
         self.state = "closed"
@@ -188,40 +222,46 @@ class FeedRecorder:
         self.messages, self.packets, self.bytes = past.messages, past.packets, past.bytes
         self.connections, self.gaps = past.connections, list(past.gaps)
         self.last_frame_ns = self.last_data_ns = past.last_ts_ns
+        self._first.last_frame_ns = self._first.last_data_ns = past.last_ts_ns
         since_ns = max(past.last_ts_ns, past.gap_end_ns) if past.last_ts_ns else self._missed_since(now_ns)
-        self._begin_gap(since_ns, "the recorder was down")
+        self._begin_gap(self._first, since_ns, "the recorder was down")
 
-    def _follow(self, event: ConnectionEvent) -> None:
-        self.state, self.why = _STATES.get(event.kind, event.kind.value), event.reason
-        if event.kind is ConnectionKind.CONNECTED:
-            self.connections += 1
-            self._connection = connection_flags(event.connection)
-        if event.kind in _SETTLED:
+    def _follow(self, line: Line, event: ConnectionEvent) -> None:
+        line.state, line.why = _STATES.get(event.kind, event.kind.value), event.reason
+        self.connections += event.kind is ConnectionKind.CONNECTED
+        line.settled = line.settled or event.kind in SETTLED
+        if event.kind in LOST and line in self._lines.values():
+            since_ns = line.last_data_ns if event.kind is ConnectionKind.STALE else line.last_frame_ns
+            self._begin_gap(line, since_ns or self._missed_since(event.at_ns), f"{event.kind.value} {event.reason}")
+        self._judge()
+
+    def _judge(self) -> None:
+        """The feed is as well as the worst of its lines."""
+        lines = list(self._lines.values())
+        self.state, self.why = worst(lines) if lines else ("left out", "the venue's connections are all in use")
+        if all(line.settled for line in lines):
             self.settled.set()
-        if event.kind in _LOST_CONNECTION:
-            since_ns = self.last_data_ns if event.kind is ConnectionKind.STALE else self.last_frame_ns
-            self._begin_gap(since_ns or self._missed_since(event.at_ns), f"{event.kind.value} {event.reason}".rstrip())
 
     def _missed_since(self, now_ns: int) -> int:
         """Since when records should have come on a day that has none yet; 0 while it is early."""
         opens_ns = self.plan.opens_ns
         return opens_ns if opens_ns is not None and now_ns > opens_ns + _LATE_NS else 0
 
-    def _begin_gap(self, since_ns: int, reason: str) -> None:
-        """Since then records may be missing; after the feed's hours none are."""
+    def _begin_gap(self, line: Line, since_ns: int, reason: str) -> None:
+        """Since then records of a line may be missing; after the feed's hours none are."""
         after_hours = self.plan.closes_ns is not None and self._clock.now_ns() >= self.plan.closes_ns
-        if self._gap is None and since_ns and not self._stopping and not after_hours:
-            self._gap = (since_ns, reason)
+        if line.gap is None and since_ns and not self._stopping and not after_hours:
+            line.gap = (since_ns, reason.rstrip(), line.connection)
 
-    def _end_gap(self, now_ns: int) -> bool:
+    def _end_gap(self, line: Line, now_ns: int) -> bool:
         """Data flow again, or the recording ends; tells whether there was a gap within the feed's hours."""
-        if self._gap is None:
+        if line.gap is None:
             return False
-        (from_ns, reason), self._gap = self._gap, None
+        (from_ns, reason, connection), line.gap = line.gap, None
         to_ns = now_ns if self.plan.closes_ns is None else min(now_ns, self.plan.closes_ns)
         if to_ns <= from_ns:
             return False
-        entry = gap_entry(from_ns, to_ns, reason)
+        entry = gap_entry(from_ns, to_ns, reason, **({"connection": connection} if connection else {}))
         self.gaps.append(entry)
         self._note(entry)
         self._log.warning("gap", **{key: entry[key] for key in ("from", "to", "seconds", "reason")})

@@ -6,18 +6,18 @@ Heavy libraries have no place in this process: it is to stay within 70 MB and a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from muhurat.capture.alarms import Alarms, Tell
+from muhurat.capture.connections import FeedStream
 from muhurat.capture.feed_recorder import FeedPlan, FeedRecorder, packets_by_header
 from muhurat.capture.universe_watch import UniverseWatch
 from muhurat.clock import NS_PER_S, Clock, ist
 from muhurat.errors import MuhuratError
 from muhurat.heartbeat import Heartbeat
 from muhurat.log import get_logger
-from muhurat.venues.base import StreamClient
 
 __all__ = ["FeedPlan", "Recorder", "packets_by_header", "run"]
 
@@ -26,22 +26,33 @@ _LOG_EVERY: Final = 30
 _SETTLE_S: Final = 5.0
 _GOODBYE_S: Final = 3.0
 _GAPS_SHOWN: Final = 50
+_NAMED: Final = 100
+_NO_ROOM: Final = "the venue's connections have no room for them"
+
+
+LeftOut = Callable[[str], Collection[int]]
+
+
+def _nothing(feed: str) -> Collection[int]:
+    return ()
 
 
 async def run(
     plans: Sequence[FeedPlan],
-    streams: Mapping[str, StreamClient],
+    streams: Mapping[str, FeedStream],
     clock: Clock,
     heartbeat: Heartbeat,
     stop: asyncio.Event,
+    *,
     tell: Tell | None = None,
+    left_out: LeftOut = _nothing,
 ) -> None:
     """Record the feeds, each by the stream of its name, until `stop` is set; then close the journals in order.
 
-    What a person should know goes to `tell`. Raises `MuhuratError` for what no retry can mend, as another process that
-    writes the same feed.
+    What a person should know goes to `tell`; `left_out` says which of a feed's instruments the venue's connections have
+    no room for. Raises `MuhuratError` for what no retry can mend, as another process that writes the same feed.
     """
-    await Recorder(plans, streams, clock, heartbeat, tell).run(stop)
+    await Recorder(plans, streams, clock, heartbeat, tell=tell, left_out=left_out).run(stop)
 
 
 class Recorder:
@@ -50,17 +61,21 @@ class Recorder:
     def __init__(
         self,
         plans: Sequence[FeedPlan],
-        streams: Mapping[str, StreamClient],
+        streams: Mapping[str, FeedStream],
         clock: Clock,
         heartbeat: Heartbeat,
+        *,
         tell: Tell | None = None,
+        left_out: LeftOut = _nothing,
     ) -> None:
         self._clock = clock
         self._heartbeat = heartbeat
         self._streams = {plan.name: streams[plan.name] for plan in plans}
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._alarms = Alarms(tell)
-        self._feeds = {plan.name: _Feed(FeedRecorder(plan, clock, self._fail, self._alarms), plan) for plan in plans}
+        self._feeds = {
+            plan.name: _Feed(FeedRecorder(plan, clock, self._fail, self._alarms), plan, left_out) for plan in plans
+        }
         self._log = get_logger(__name__)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -121,6 +136,8 @@ class Recorder:
         tokens = feed.watch.look(ist(self._clock.now_ns()).date())
         if tokens is not None:
             self._streams[name].set_instruments(tokens, feed.recorder.plan.mode)
+            for each in self._feeds.values():
+                each.note_left_out()
 
     def _beat(self, *, now: bool = False) -> None:
         now_ns = self._clock.now_ns()
@@ -164,10 +181,27 @@ class Recorder:
 class _Feed:
     """A feed's recorder, the watch over its instruments, and its rate since the last look."""
 
-    def __init__(self, recorder: FeedRecorder, plan: FeedPlan) -> None:
+    def __init__(self, recorder: FeedRecorder, plan: FeedPlan, left_out: LeftOut) -> None:
         self.recorder = recorder
         self.watch = UniverseWatch(plan.universe, plan.name)
+        self.crowded_out: list[str] = []
+        self._left_out = left_out
         self._looked = (0, 0)
+        self._log = get_logger(__name__).bind(feed=plan.name)
+
+    def note_left_out(self) -> None:
+        """Name what there is no room for, and warn once of every change."""
+        tokens = self._left_out(self.recorder.plan.name)
+        names = [self.watch.symbols.get(token, str(token)) for token in tokens]
+        if names != self.crowded_out:
+            self.crowded_out = names
+            self._log.warning(_NO_ROOM, left_out=len(names), instruments=", ".join(names[:_NAMED]))
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the feed's instruments; empty while nothing is."""
+        crowded = f"{len(self.crowded_out)} instruments are not recorded: {_NO_ROOM}" if self.crowded_out else ""
+        return "; ".join(filter(None, (self.watch.problem, crowded)))
 
     def facts(self, now_ns: int) -> dict[str, Any]:
         """The gauges of a feed; instants are desk time, `rate` packets per desk second."""
@@ -184,9 +218,10 @@ class _Feed:
             "gap_since_ns": recorder.gap_since_ns,
             "gap_list": recorder.gaps[-_GAPS_SHOWN:],
             "reconnects": max(0, recorder.connections - 1),
-            "instruments": self.watch.instruments,
-            "missing": self.watch.missing,
-            "problem": self.watch.problem,
+            "instruments": self.watch.instruments - len(self.crowded_out),
+            "missing": [*self.watch.missing, *(f"{name}: {_NO_ROOM}" for name in self.crowded_out[:_NAMED])],
+            "new": self.watch.new,
+            "problem": self.problem,
             "file": writer.path.name if writer and writer.path else None,
             "buffered_records": recorder.backlog.records,
             "buffered_bytes": recorder.backlog.bytes,
@@ -206,7 +241,7 @@ class _Feed:
             return f"{name} cannot be brought to the disk: {recorder.writer.sync_error}"
         if recorder.state in ("refused", "unreachable", "disconnected", "stale"):
             return f"{name} {recorder.state}: {recorder.why}" if recorder.why else f"{name} {recorder.state}"
-        return f"{name}: {self.watch.problem}" if self.watch.problem else ""
+        return f"{name}: {self.problem}" if self.problem else ""
 
     def _rate(self, now_ns: int) -> float:
         (then_ns, packets), self._looked = self._looked, (now_ns, self.recorder.packets)

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from muhurat.capture.universe import (
+    changing,
     file_stamp,
     load_universe,
     load_wanted,
@@ -20,18 +21,22 @@ _Stamp = tuple[int, int] | None
 
 
 class UniverseWatch:
-    """One feed's files. `instruments` and `missing` count, `problem` says what is wrong with a file."""
+    """One feed's files. `instruments` and `missing` count, `new` are the contracts listed during the day, `problem`
+    says what is wrong with a file; `symbols` names the tokens."""
 
     def __init__(self, folder: Path, feed: str) -> None:
         self.instruments = 0
         self.missing: list[str] = []
+        self.new: list[str] = []
         self.problem = ""
+        self.symbols: dict[int, str] = {}
         self._folder = folder
         self._feed = feed
         self._seen: tuple[date, _Stamp, _Stamp] | None = None
 
     def look(self, day: date) -> list[int] | None:
-        """The tokens to record from now on; None when nothing has changed, or what changed is spoilt."""
+        """The tokens to record from now on, the most important first; None when nothing has changed, or what changed
+        is spoilt."""
         path, wishes = universe_path(self._folder, self._feed, day), want_path(self._folder, self._feed, day)
         seen = (day, file_stamp(path), file_stamp(wishes))
         if seen == self._seen:
@@ -46,11 +51,14 @@ class UniverseWatch:
         return tokens
 
     def _read(self, path: Path, wishes: Path) -> list[int]:
-        universe = load_universe(path)
-        larger, unknown = with_wanted(universe, load_wanted(wishes))
-        if larger is not universe:
-            save_universe(path, larger)
+        with changing(path):
+            universe = load_universe(path)
+            larger, unknown = with_wanted(universe, load_wanted(wishes))
+            if larger is not universe:
+                save_universe(path, larger)
         self.instruments = len(larger.instruments)
         self.missing = [*universe.missing, *unknown]
+        self.new = larger.new
+        self.symbols = {entry.token: symbol for symbol, entry in larger.instruments.items()}
         self.problem = ""
-        return larger.tokens()
+        return list(self.symbols)

@@ -41,3 +41,15 @@ def universe(
     from muhurat import app as parts
 
     parts.prepare_universe(parts.open_desk(desk, overlay or []), again=again)
+
+
+@app.command()
+def refresh(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None) -> None:
+    """Fetch the venue's dump again and take in contracts listed during the day; prints what is new."""
+    from muhurat import app as parts
+
+    found = parts.run_refresh(parts.open_desk(desk, overlay or []))
+    for feed, symbols in found.items():
+        typer.echo(f"{feed}: {', '.join(symbols)}")
+    if not found:
+        typer.echo("nothing new is listed")

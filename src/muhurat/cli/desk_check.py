@@ -168,15 +168,21 @@ def _kite_ticker(desk: Desk, clock: Clock) -> Finding:
 
 
 def _universe_files(desk: Desk) -> list[Finding]:
-    """Universes that are files of the user's own."""
+    """Universes that are files, of the user's own or made by the job `prepare_universe`."""
+    from muhurat.capture.universe import load_universe
+
     findings = []
     for name, feed in desk.feeds.items():
-        if feed.universe.endswith(".json"):
-            path = desk.path(feed.universe)
-            found = path.exists()
-            detail = f"{path}" if found else f"{path} does not exist"
-            hint = "" if found else "make it, or name a built-in universe"
-            findings.append(Finding(f"universe of {name}", "ok" if found else "wrong", detail, hint))
+        if not feed.universe.endswith(".json"):
+            continue
+        path, what = desk.path(feed.universe), f"universe of {name}"
+        kind = app.universe_kind(desk, feed)
+        if not path.exists():
+            told = f"{path} is made by `prepare_universe`" if kind else f"{path} does not exist"
+            hint = "" if kind else "make it, or name a built-in universe"
+            findings.append(Finding(what, "ok" if kind else "wrong", told, hint))
+        else:
+            findings.append(Finding(what, "ok", f"{path}: {len(load_universe(path).instruments)} instruments"))
     return findings
 
 

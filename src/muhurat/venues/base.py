@@ -112,6 +112,7 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class Quote:
     """A snapshot on request. Prices are rupees (index points); `at_ns` is the venue's time, 0 when it gave none.
+    `average_price` is that of the session's trades, None where nothing has been traded.
 
     `lower_limit` and `upper_limit` are the day's price band, None where the venue gives none (indices). `modelled` is a
     rehearsal's: a simulator says that it made the price up; no real venue sends it.
@@ -132,6 +133,7 @@ class Quote:
     bids: tuple[Level, ...] = ()
     asks: tuple[Level, ...] = ()
     modelled: bool = False
+    average_price: Decimal | None = None
 
 
 class Quotes(Protocol):

@@ -46,6 +46,13 @@ def test_without_a_file_the_environment_gives_it(tmp_path: Path, variable: str) 
     assert (token.created_ns, token.source) == (None, variable)
 
 
+def test_the_api_key_is_there_before_anybody_has_logged_in(tmp_path: Path) -> None:
+    assert token_file(tmp_path, ZERODHA_API_KEY="key").api_key() == "key"
+    assert token_file(tmp_path, WHOLE, ZERODHA_API_KEY="other").api_key() == "key"
+    with pytest.raises(VenueError, match="no Kite api_key"):
+        TokenFile(tmp_path / "nowhere.json", {}).api_key()
+
+
 def test_the_file_comes_before_the_environment(tmp_path: Path) -> None:
     tokens = token_file(tmp_path, WHOLE, ZERODHA_API_KEY="other", KITE_ACCESS_TOKEN="other")
 

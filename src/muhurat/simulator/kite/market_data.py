@@ -49,13 +49,13 @@ class MarketData:
         self._listed = {each.instrument.key: each for each in market.instruments()}
         self._by_token = {each.token: each for each in market.instruments()}
 
-    def dump(self, exchange: str | None = None) -> bytes:
-        """The instruments CSV, of one exchange or of all."""
+    def dump(self, exchange: str | None = None, *, late: bool = False) -> bytes:
+        """The instruments CSV, of one exchange or of all, with or without the strikes that are added during the day."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(DUMP_HEADER)
         for each in self._market.instruments():
-            if exchange in (None, each.instrument.exchange):
+            if exchange in (None, each.instrument.exchange) and (late or not each.late):
                 writer.writerow(_dump_row(each))
         return text.getvalue().encode()
 

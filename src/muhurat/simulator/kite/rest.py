@@ -30,6 +30,7 @@ FAULTS: Final = {
     "timeout": Kind("do what is asked but never answer", default_count=1),
     "rest_429": Kind("refuse requests as too many", default_count=1),
     "rest_403": Kind("refuse requests as from a dead session", default_count=1),
+    "new_strikes": Kind("list the strikes that the exchanges add during the day", default_for_s=86_400.0),
 }
 MOST_QUOTES: Final = 500
 MOST_PRICES: Final = 1000
@@ -60,7 +61,7 @@ class Rest:
         self._limits = limits
         self._faults = faults
         self._conductor = conductor
-        self._dumps: dict[str | None, tuple[bytes, bytes]] = {}
+        self._dumps: dict[tuple[str | None, bool], tuple[bytes, bytes]] = {}
 
     def app(self, further: list[Route]) -> Starlette:
         """The application with Kite's routes and `further` ones."""
@@ -155,10 +156,11 @@ class Rest:
 
     async def _dump(self, request: Request) -> Response:
         exchange = request.path_params.get("exchange")
-        if exchange not in self._dumps:
-            plain = self._market_data.dump(exchange)
-            self._dumps[exchange] = plain, gzip.compress(plain, mtime=0)
-        plain, packed = self._dumps[exchange]
+        kind = exchange, self._faults.showing("new_strikes") is not None
+        if kind not in self._dumps:
+            plain = self._market_data.dump(exchange, late=kind[1])
+            self._dumps[kind] = plain, gzip.compress(plain, mtime=0)
+        plain, packed = self._dumps[kind]
         if re.search(r"\bgzip\b", request.headers.get("accept-encoding", "")):
             response = Response(packed, media_type="text/csv", headers={"Content-Encoding": "gzip"})
         else:

@@ -23,6 +23,7 @@ from muhurat.simulator.kite.ticker import Ticker
 from muhurat.simulator.kite.updates import OrderUpdates
 from muhurat.simulator.market import Market, build_market
 from muhurat.simulator.options import SimOptions
+from muhurat.simulator.stocks.market import StockMarket, WithStocks
 
 FAULTS: Final = {**ticker.FAULTS, **rest.FAULTS, **updates.FAULTS}
 
@@ -34,7 +35,7 @@ class KiteSimulation:
 
     def __init__(self, options: SimOptions, conductor: Conductor, market: Market | None = None) -> None:
         self.app = App()
-        self.market = market or build_market(options.day, options.seed, options.candles, options.journal)
+        self.market = market or _market(options)
         self.faults = FaultBoard(FAULTS, conductor.monotonic)
         self.tape = Tape(self.market, conductor)
         self.sessions = Sessions(self.app, conductor, random.Random(options.seed))
@@ -86,3 +87,11 @@ class KiteSimulation:
             "faults": self.faults.described(),
             "postbacks": {"delivered": self._updates.posted, "failed": self._updates.failed},
         }
+
+
+def _market(options: SimOptions) -> Market:
+    """The day's market with the stocks beside it; a recorded day has what was recorded."""
+    market = build_market(options.day, options.seed, options.candles, options.journal)
+    if options.journal is not None:
+        return market
+    return WithStocks(market, StockMarket(options.day, options.seed, modelled=options.candles is not None))

@@ -24,6 +24,13 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Depth = NDArray[np.int32]
 
+
+class Books(Protocol):
+    """Books by packet that are drawn when they are looked at; reads like a `Depth`."""
+
+    def __getitem__(self, rows: slice | int, /) -> Depth: ...
+
+
 LEVELS: Final = 5
 PRICE, QUANTITY, ORDERS = 0, 1, 2
 """The last axis of `Series.depth`."""
@@ -49,10 +56,14 @@ NO_BOOK: Final = (Level(0, 0, 0),) * LEVELS
 
 @dataclass(frozen=True, slots=True)
 class SimInstrument:
-    """An instrument of the day; `modelled` says that its prices stand in for real ones nobody recorded."""
+    """An instrument of the day; `modelled` says that its prices stand in for real ones nobody recorded.
+
+    `late`: the exchange adds it during the day, and the dump has it once somebody asks for that.
+    """
 
     instrument: Instrument
     modelled: bool = False
+    late: bool = False
 
     @property
     def token(self) -> int:
@@ -116,7 +127,7 @@ class Series:
     oi: Ints
     oi_day_high: Ints
     oi_day_low: Ints
-    depth: Depth
+    depth: Depth | Books
 
     def __len__(self) -> int:
         return len(self.send_ns)

@@ -138,6 +138,12 @@ class TokenFile:
             source=str(self.path) if kept.access_token else variable,
         )
 
+    def api_key(self) -> str:
+        """The app's key, which a desk has before anybody has logged in; raises `VenueError` without."""
+        api_key = self._kept().api_key or self._environment.get(API_KEY_VARIABLE, "")
+        self._complain_of_missing(api_key, access_token="not asked for")
+        return api_key
+
     def access_token(self) -> str:
         """The access token as it is now; for clients that ask before each attempt."""
         return self.read().access_token

@@ -224,11 +224,12 @@ def _quote(key: str, row: Mapping[str, Any]) -> Quote:
         at_ns=_instant(row.get("timestamp")),
         volume=row.get("volume") or 0,
         oi=int(row.get("oi") or 0),
-        lower_limit=_limit(row.get("lower_circuit_limit")),
-        upper_limit=_limit(row.get("upper_circuit_limit")),
+        lower_limit=_unless_zero(row.get("lower_circuit_limit")),
+        upper_limit=_unless_zero(row.get("upper_circuit_limit")),
         bids=_levels(depth.get("buy", ())),
         asks=_levels(depth.get("sell", ())),
         modelled=bool(row.get("modelled", False)),
+        average_price=_unless_zero(row.get("average_price")),
     )
 
 
@@ -237,7 +238,7 @@ def _levels(rows: Sequence[Mapping[str, Any]]) -> tuple[Level, ...]:
     return tuple(Level(_decimal(row["price"]), row["quantity"], row["orders"]) for row in rows if row["quantity"])
 
 
-def _limit(value: float | None) -> Decimal | None:
+def _unless_zero(value: float | None) -> Decimal | None:
     return _decimal(value) if value else None
 
 

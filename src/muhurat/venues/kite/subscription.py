@@ -14,7 +14,9 @@ from muhurat.errors import VenueError
 from muhurat.venues.base import StreamMode
 
 MOST_INSTRUMENTS: Final = 3000
-"""Per connection; Kite allows three connections per api_key."""
+"""Per connection (Kite Connect v3, WebSocket streaming)."""
+MOST_CONNECTIONS: Final = 3
+"""Per api_key; the upgrade of a fourth is refused with HTTP 429 (Kite Connect v3, WebSocket streaming)."""
 
 TOKENS_PER_FRAME: Final = 500
 

@@ -1,0 +1,148 @@
+"""The day's instruments of every feed: chosen in the morning, and looked at again as the exchanges list new ones."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING
+
+from muhurat.app.desk import kite, kite_rest, start, token_file
+from muhurat.app.parts import reference_store
+from muhurat.clock import Clock, ist
+from muhurat.config import Desk, FeedSection
+from muhurat.log import get_logger
+
+if TYPE_CHECKING:
+    from muhurat.capture.universe import Universe, UniverseKind
+    from muhurat.model.instrument import Instrument
+
+
+def prepare_universe(desk: Desk, *, again: bool = False) -> None:
+    """Fetch today's instruments and write today's universe file of every feed.
+
+    A file that is there already is left alone, so that a day goes on with the instruments it began with; `again` makes
+    it anew.
+    """
+    choose_instruments(desk, start("universe", desk), again=again)
+
+
+def choose_instruments(desk: Desk, clock: Clock, *, again: bool = False) -> dict[str, int]:
+    """What `prepare_universe` does, in a process that has its own log; how many instruments by feed."""
+    from muhurat.capture.universe import load_universe, save_universe, universe_path
+    from muhurat.venues.kite.instruments import save_instruments
+
+    day = ist(clock.now_ns()).date()
+    paths = {name: universe_path(desk.data_dir / "universe", name, day) for name in desk.feeds}
+    asked = [name for name, path in paths.items() if again or not path.exists()]
+    kinds = {name: kind for name in asked if (kind := universe_kind(desk, desk.feeds[name])) is not None}
+    dump = _fetch_dump(desk) if kinds else []
+    if kinds:
+        save_instruments(desk.data_dir / "reference", day, dump)
+    for name in asked:
+        if name in kinds:
+            universe = _choose(desk, name, kinds[name], dump, clock)
+            _write_copy(desk, kinds[name], universe)
+        else:
+            universe = load_universe(desk.path(desk.feeds[name].universe))
+        save_universe(paths[name], universe)
+    return {name: len(load_universe(path).instruments) for name, path in paths.items()}
+
+
+def notice_new_contracts(desk: Desk, clock: Clock) -> dict[str, list[str]]:
+    """Fetch the dump again and take in what an exchange has listed since; the new symbols by feed.
+
+    Nothing that is recorded is dropped. A feed whose instruments have not been chosen yet is left alone.
+    """
+    from muhurat.capture.universe import universe_path
+    from muhurat.venues.kite.instruments import load_instruments, save_instruments
+
+    day, folder = ist(clock.now_ns()).date(), desk.data_dir / "reference"
+    kinds = {name: kind for name, feed in desk.feeds.items() if (kind := universe_kind(desk, feed)) is not None}
+    chosen = {
+        name: kind for name, kind in kinds.items() if universe_path(desk.data_dir / "universe", name, day).exists()
+    }
+    if not chosen:
+        return {}
+    before, now = load_instruments(folder, day), _fetch_dump(desk)
+    found = {name: _take_in(desk, name, kind, before, now, clock) for name, kind in chosen.items()}
+    save_instruments(folder, day, now)
+    return {name: symbols for name, symbols in found.items() if symbols}
+
+
+def run_refresh(desk: Desk) -> dict[str, list[str]]:
+    """`notice_new_contracts` as a process of its own, with the log of the universe."""
+    clock = start("universe", desk)
+    found = notice_new_contracts(desk, clock)
+    for feed, symbols in found.items():
+        get_logger(__name__).info("new contracts are listed", feed=feed, symbols=", ".join(symbols))
+    return found
+
+
+def universe_kind(desk: Desk, feed: FeedSection) -> UniverseKind | None:
+    """The rule that chooses a feed's instruments: the one it names, or the one whose file it names, unless that is a
+    file of the user's own; None for those."""
+    from muhurat.capture.universe import UNIVERSES, load_universe
+
+    if feed.universe in UNIVERSES:
+        return UNIVERSES[feed.universe]
+    path = desk.path(feed.universe)
+    kind = next((kind for kind in UNIVERSES.values() if kind.file and desk.path(kind.file) == path), None)
+    if kind is not None and path.exists() and load_universe(path).kind != kind.name:
+        return None
+    return kind
+
+
+def _fetch_dump(desk: Desk) -> list[Instrument]:
+    """What is listed now on every exchange that a feed's rule asks for."""
+    from muhurat.venues.kite.instruments import KiteInstruments
+
+    kinds = (universe_kind(desk, feed) for feed in desk.feeds.values())
+    exchanges = {exchange for kind in kinds if kind is not None for exchange in kind.exchanges}
+    return KiteInstruments(kite(desk).root, token_file(desk).read).fetch(sorted(exchanges))
+
+
+def _choose(desk: Desk, name: str, kind: UniverseKind, dump: list[Instrument], clock: Clock) -> Universe:
+    from muhurat.capture.universe import Market, Order
+
+    feed, now_ns = desk.feeds[name], clock.now_ns()
+    order = Order(name, feed.venue, feed.mode, feed.strikes, ist(now_ns).date(), now_ns)
+    universe = kind.choose(dump, order, Market(kite_rest(desk, clock), partial(reference_store, desk, clock)))
+    if universe.missing:
+        log = get_logger(__name__)
+        log.warning(
+            "instruments could not be found", feed=name, missing=len(universe.missing), first=universe.missing[0]
+        )
+    return universe
+
+
+def _take_in(
+    desk: Desk, name: str, kind: UniverseKind, before: list[Instrument], now: list[Instrument], clock: Clock
+) -> list[str]:
+    from muhurat.capture.universe import changing, load_universe, new_contracts, save_universe, universe_path, with_new
+
+    path = universe_path(desk.data_dir / "universe", name, _day(clock))
+    found = new_contracts(load_universe(path), before, now)
+    if not found:
+        return []
+    with changing(path):
+        universe = with_new(load_universe(path), found, kite_rest(desk, clock))
+        save_universe(path, universe)
+    _write_copy(desk, kind, universe)
+    return [row.symbol for row in found]
+
+
+def _write_copy(desk: Desk, kind: UniverseKind, universe: Universe) -> None:
+    """Write the universe where other programs look for it, unless a file of the user's own is there."""
+    from muhurat.capture.universe import load_universe, save_universe
+
+    if not kind.file:
+        return
+    path = desk.path(kind.file)
+    if path.exists() and load_universe(path).kind != kind.name:
+        get_logger(__name__).warning("a file of your own is left alone", file=str(path))
+        return
+    save_universe(path, universe)
+
+
+def _day(clock: Clock) -> date:
+    return ist(clock.now_ns()).date()
