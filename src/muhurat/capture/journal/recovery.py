@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import mmap
 import os
 import zlib
 from dataclasses import dataclass, field
@@ -17,9 +18,10 @@ from typing import Any, Final
 
 import msgspec
 
+from muhurat.capture.journal.data import mapped
 from muhurat.capture.journal.files import Files, write_all
 from muhurat.capture.journal.format import CONTROL, HEADER, NS_PER_MS, RECOVERED, ROW, HourPaths
-from muhurat.capture.journal.scan import Bytes, Damage, Found, open_bytes, scan
+from muhurat.capture.journal.scan import Damage, Found, scan
 
 Row = tuple[int, int, int, int, int, int]
 _TIME_AT: Final = 1
@@ -76,9 +78,9 @@ class _Repair:
         self._torn: list[Path] = []
         for path in (paths.idx, paths.ctl, paths.bin):
             files.close(files.open(path))
-        self._bin = open_bytes(paths.bin)
-        self._ctl = open_bytes(paths.ctl)
-        self._idx = open_bytes(paths.idx)
+        self._bin = mapped(paths.bin)
+        self._ctl = mapped(paths.ctl)
+        self._idx = mapped(paths.idx)
 
     def run(self) -> Recovery:
         kept, rescued = self._usable_rows()
@@ -90,7 +92,7 @@ class _Repair:
         bin_size = self._cut(self._paths.bin, self._bin, bin_torn)
         ctl_size = self._cut(self._paths.ctl, self._ctl, ctl_torn)
         self._rewrite_index(kept, rescued + fresh)
-        self._idx = open_bytes(self._paths.idx)
+        self._idx = mapped(self._paths.idx)
         records, _, _, latest_ts_ns = self._summary(len(self._idx) // ROW.size, [])
         return Recovery(
             hour=self._paths.hour,
@@ -188,7 +190,7 @@ class _Repair:
             start = feed + 1
         return rows, start
 
-    def _cut(self, path: Path, data: Bytes, size: int) -> int:
+    def _cut(self, path: Path, data: bytes | mmap.mmap, size: int) -> int:
         """Keep what lies beyond `size` aside, then cut it; returns `size`."""
         if size == len(data):
             return size
