@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, help="Inspect, verify, decode and replay recorded journals."
 )
-app.command()(archive)
-app.command()(restore)
 
 _ROWS_FOR_PEOPLE: Final = 20
+_NEVER_NS: Final = 1 << 63
 _TICK_COLUMNS: Final = (
     *("timestamp", "symbol", "instrument_token", "last_price", "volume", "oi"),
     *("bid_price_1", "bid_quantity_1", "ask_price_1", "ask_quantity_1"),
@@ -116,6 +115,10 @@ def replay(
     print_record({"into": str(into), "records": done.records, "bytes": done.bytes}, as_json=json)
 
 
+app.command()(archive)
+app.command()(restore)
+
+
 def _ticks(file: Path, universe: Path | None, span: tuple[str, str]) -> Iterator[dict[str, Any]]:
     from muhurat.capture.journal.format import Record
     from muhurat.capture.journal.offline import journal_files
@@ -135,9 +138,8 @@ def _entries(paths: HourPaths, begin: str, end: str) -> Iterator[Entry]:
 
     if not (begin or end):
         return read_entries(paths)
-    return read_between(
-        paths, _instant(paths.hour, begin or "00:00"), _instant(paths.hour, end or "23:59:59.999999999")
-    )
+    to_ns = _instant(paths.hour, end) if end else _NEVER_NS
+    return read_between(paths, _instant(paths.hour, begin) if begin else 0, to_ns)
 
 
 def _instant(hour: str, time_of_day: str) -> int:

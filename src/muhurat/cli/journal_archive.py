@@ -1,4 +1,4 @@
-"""`muhurat journal archive` and `restore`: compress what was recorded, keep it its time, restore it."""
+"""`muhurat journal archive` and `restore`: hours that are over become archives and bundles, and come back."""
 
 from __future__ import annotations
 

@@ -64,7 +64,8 @@ def test_the_zstd_program_gives_the_file_back(size: int, tmp_path: Path) -> None
 def test_a_table_without_checksums_is_read_as_well(tmp_path: Path) -> None:
     frames = [zstandard.ZstdCompressor(write_content_size=False).compress(part) for part in (b"one", b"", b"two")]
     entries = b"".join(
-        len(frame).to_bytes(4, "little") + size.to_bytes(4, "little") for frame, size in zip(frames, (3, 0, 3), strict=True)
+        len(frame).to_bytes(4, "little") + size.to_bytes(4, "little")
+        for frame, size in zip(frames, (3, 0, 3), strict=True)
     )
     footer = (3).to_bytes(4, "little") + b"\x00" + 0x8F92EAB1.to_bytes(4, "little")
     table = 0x184D2A5E.to_bytes(4, "little") + (len(entries) + 9).to_bytes(4, "little") + entries + footer
@@ -87,7 +88,7 @@ def test_a_damaged_frame_reads_as_zeros_and_is_named(tmp_path: Path) -> None:
 def test_a_file_without_its_end_is_refused_with_what_to_do(keep: int, tmp_path: Path) -> None:
     packed(tmp_path / "x.zst", some_bytes(5000), 1000)
     (tmp_path / "x.zst").write_bytes((tmp_path / "x.zst").read_bytes()[:keep])
-    with pytest.raises(JournalError, match="x.zst is damaged, or no archive") as refused:
+    with pytest.raises(JournalError, match=r"x\.zst is damaged, or no archive") as refused:
         SeekableBytes(tmp_path / "x.zst")
     assert "journal restore" in refused.value.hint
 
