@@ -12,6 +12,7 @@ from muhurat.capture.journal.files import Files
 from muhurat.capture.journal.format import HourPaths
 from muhurat.capture.journal.seekable import SeekableBytes, seekable
 from muhurat.capture.journal.verify import Verification, verify_hour
+from muhurat.errors import JournalError
 
 
 class Differs(ArchiveError):
@@ -45,6 +46,8 @@ def compress_hour(paths: HourPaths, files: Files | None = None) -> Compressed:
             system.replace(part, paths.zst)
         finally:
             part.unlink(missing_ok=True)
+    except JournalError as error:
+        raise _differs(paths.bin, paths.zst, str(error)) from error
     except OSError as error:
         raise disk_refused(error, _blamed(error, paths)) from error
     return Compressed(paths.zst, before, after, found)
