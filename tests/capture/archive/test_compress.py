@@ -22,7 +22,7 @@ from muhurat.capture.journal.files import Files
 from tests.capture.archive.hours import FEED, MONDAY, hour_of, record
 from tests.capture.support import FailingFiles
 
-KILLS = int(os.environ.get("MUHURAT_KILLS", "6"))
+KILLS = int(os.environ.get("MUHURAT_KILLS", "4"))
 """Of the compressor; a hundred in the long form."""
 
 COMPRESS = """

@@ -11,9 +11,9 @@ import os
 import re
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 import msgspec
 
@@ -71,19 +71,16 @@ class Manifest(msgspec.Struct, frozen=True):
 
 def read_manifest(path: Path) -> Manifest:
     """What a bundle says it holds; raises `ArchiveError` when it does not begin as a bundle does."""
+    with opened(path) as tar:
+        first = tar.next()
+        stream = tar.extractfile(first) if first is not None and first.name == MANIFEST else None
+        if stream is None or first is None or first.size > _LONGEST_MANIFEST:
+            raise _damaged(path, f"it does not begin with {MANIFEST}")
+        document = stream.read()
     try:
-        with tarfile.open(path, "r:") as tar:
-            first = tar.next()
-            stream = tar.extractfile(first) if first is not None and first.name == MANIFEST else None
-            if stream is None or first is None or first.size > _LONGEST_MANIFEST:
-                raise _damaged(path, f"it does not begin with {MANIFEST}")
-            manifest = msgspec.json.decode(stream.read(), type=Manifest)
-    except tarfile.TarError as error:
-        raise _damaged(path, str(error)) from error
-    except msgspec.MsgspecError as error:
+        manifest = msgspec.json.decode(document, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _damaged(path, f"its {MANIFEST} cannot be read: {error}") from error
-    except OSError as error:
-        raise disk_refused(error, path) from error
     if strange := [name for name in manifest.names() if not _NAME.fullmatch(name)]:
         raise _damaged(path, f"it names a file {strange[0]!r}")
     return manifest
@@ -112,27 +109,35 @@ def check_bundle(path: Path) -> Manifest:
     """Compare every member with the manifest; raises `ArchiveError` naming the first that differs."""
     manifest = read_manifest(path)
     wanted = {file.name: file for file in manifest.files}
-    for name, stream in members(path):
-        found = BundledFile(name, *_digest(stream))
-        if wanted.pop(name, None) != found:
-            raise _damaged(path, f"{name} is not what its manifest says")
+    with opened(path) as tar:
+        for name, stream in members(tar):
+            if wanted.pop(name, None) != BundledFile(name, *_digest(stream)):
+                raise _damaged(path, f"{name} is not what its manifest says")
     if wanted:
         raise _damaged(path, f"{next(iter(wanted))} is missing")
     return manifest
 
 
-def members(path: Path) -> Iterator[tuple[str, BinaryIO]]:
-    """Name and bytes of every member but the manifest, in order; raises `ArchiveError`."""
+@contextmanager
+def opened(path: Path) -> Iterator[tarfile.TarFile]:
+    """A bundle's tar; raises `ArchiveError` when it cannot be opened, or turns out to be damaged in the block."""
     try:
-        with tarfile.open(path, "r:") as tar:
-            for info in tar:
-                stream = tar.extractfile(info)
-                if stream is not None and info.name != MANIFEST:
-                    yield info.name, stream  # type: ignore[misc]
+        with ExitStack() as stack:
+            try:
+                tar = stack.enter_context(tarfile.open(path, "r:"))
+            except OSError as error:
+                raise disk_refused(error, path) from error
+            yield tar
     except tarfile.TarError as error:
         raise _damaged(path, str(error)) from error
-    except OSError as error:
-        raise disk_refused(error, path) from error
+
+
+def members(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
+    """Name and bytes of every member but the manifest, in order."""
+    for info in tar:
+        stream = tar.extractfile(info)
+        if stream is not None and info.name != MANIFEST:
+            yield info.name, stream
 
 
 def of_file(path: Path) -> Opener:
@@ -144,17 +149,17 @@ def of_bundle(path: Path, name: str) -> Opener:
     """Opens a member of another bundle."""
 
     @contextmanager
-    def opened() -> Iterator[BinaryIO]:
-        with tarfile.open(path, "r:") as tar:
+    def member() -> Iterator[IO[bytes]]:
+        with opened(path) as tar:
             stream = tar.extractfile(name)
             if stream is None:
                 raise _damaged(path, f"{name} is no file")
-            yield stream  # type: ignore[misc]
+            yield stream
 
-    return opened
+    return member
 
 
-def _fill(out: BinaryIO, manifest: Manifest, openers: Mapping[str, Opener]) -> None:
+def _fill(out: IO[bytes], manifest: Manifest, openers: Mapping[str, Opener]) -> None:
     document = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         tar.addfile(_info(MANIFEST, len(document)), io.BytesIO(document))
@@ -169,7 +174,7 @@ def _info(name: str, size: int) -> tarfile.TarInfo:
     return info
 
 
-def _digest(stream: BinaryIO) -> tuple[str, int]:
+def _digest(stream: IO[bytes]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     while piece := stream.read(_PIECE):
         digest.update(piece)

@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Final
 
 from muhurat.capture.archive.base import ArchiveError, disk_refused, sha256_of
-from muhurat.capture.archive.bundle import SUFFIX, BundledFile, check_bundle, members
+from muhurat.capture.archive.bundle import SUFFIX, BundledFile, check_bundle, members, opened
 from muhurat.capture.archive.compress import Differs, require_same
 from muhurat.capture.journal.data import PART, expand
 from muhurat.capture.journal.files import Files
 from muhurat.capture.journal.format import HourPaths
 
-_PIECE = 1 << 20
+_PIECE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ def _from_bundle(source: Path, to: Path, files: Files) -> Iterator[Restored]:
     wanted = {file.name: file for file in check_bundle(source).files}
     there = {name for name in wanted if (to / name).exists()}
     _refuse_others([to / name for name in there if not _is(to / name, wanted[name])])
-    for name, stream in members(source):
-        target = to / name
-        if name not in there:
-            _write(target, stream, wanted[name], files)
-        yield Restored(target, source, wanted[name].size, name in there)
+    with opened(source) as tar:
+        for name, stream in members(tar):
+            if name not in there:
+                _write(to / name, stream, wanted[name], files)
+            yield Restored(to / name, source, wanted[name].size, name in there)
 
 
 def _from_archive(paths: HourPaths, source: Path, to: Path, files: Files) -> Iterator[Restored]:
@@ -81,7 +81,7 @@ def _from_archive(paths: HourPaths, source: Path, to: Path, files: Files) -> Ite
         yield Restored(new, old, new.stat().st_size, already)
 
 
-def _write(target: Path, stream: BinaryIO, wanted: BundledFile, files: Files) -> None:
+def _write(target: Path, stream: IO[bytes], wanted: BundledFile, files: Files) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + PART)
     try:
