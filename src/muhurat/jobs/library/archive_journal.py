@@ -57,9 +57,9 @@ def _failure(report: Report) -> JobError:
 def _note(report: Report, logs: int, *, dry: bool) -> str:
     told = report.told()
     parts = [
-        f"{told['hours']} hours compressed, {told['bytes_before']:,} to {told['bytes_after']:,} bytes",
-        f"{told['bundles']} bundles",
-        f"{told['files_removed']} files and {logs} logs removed",
+        f"hours compressed: {told['hours']}, {told['bytes_before']:,} to {told['bytes_after']:,} bytes",
+        f"bundles: {told['bundles']}",
+        f"removed: files {told['files_removed']}, logs {logs}",
         *([f"not sound: {', '.join(report.unsound)}"] if report.unsound else []),
         *(
             [f"waiting: {len(report.waiting)} ({report.waiting[0][0]}: {report.waiting[0][1]})"]
