@@ -30,15 +30,12 @@ def old_logs(logs_dir: Path, days: int, today: date) -> Iterator[Path]:
             yield path
 
 
-def remove_log(path: Path) -> int:
-    """Delete a log, or a folder of them; its bytes. Raises `OSError`."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    size = sum(file.stat().st_size for file in files)
+def remove_log(path: Path) -> None:
+    """Delete a log, or a folder of them; raises `OSError`."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
         path.unlink()
-    return size
 
 
 def _last_day(path: Path) -> date:

@@ -13,6 +13,7 @@ from muhurat.errors import MuhuratError
 BundleKind = Literal["daily", "weekly", "monthly"]
 What = Literal["compress", "bundle", "remove raw", "delete", "delete bundle"]
 
+_REMOVING: Final = frozenset({"remove raw", "delete", "delete bundle"})
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -56,10 +57,14 @@ class Report:
     waiting: list[tuple[str, str]] = field(default_factory=list)
     unsound: list[str] = field(default_factory=list)
 
+    def removed(self) -> list[Path]:
+        """The files that are gone, or would be."""
+        return [step.file for step in self.steps if step.what in _REMOVING]
+
     def told(self) -> dict[str, Any]:
         """For programs: hours compressed, their bytes before and after, what was removed, and each step."""
         packed = [step for step in self.steps if step.what == "compress"]
-        removed = [step for step in self.steps if step.what in {"remove raw", "delete", "delete bundle"}]
+        removed = [step for step in self.steps if step.what in _REMOVING]
         return {
             "hours": len(packed),
             "bytes_before": sum(step.bytes_before for step in packed),

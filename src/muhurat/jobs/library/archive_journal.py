@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 from pydantic import Field
 
 from muhurat.capture.archive import Report, Rules, archive
@@ -9,40 +12,40 @@ from muhurat.clock import ist
 from muhurat.jobs.base import Job, JobError, NotYet, Options, Outcome, Tools
 from muhurat.jobs.old_logs import old_logs, remove_log
 from muhurat.jobs.placing import disk_trouble
-from muhurat.log import get_logger
 
-_NAMED = 3
+_NAMED: Final = 3
 
 
 class ArchiveJournalOptions(Options):
-    dry_run: bool = Field(default=False, description="Change nothing; the log of the run says what would be done.")
+    dry_run: bool = Field(default=False, description="Change nothing, tell what would be done.")
 
 
 def run(options: ArchiveJournalOptions, tools: Tools) -> Outcome:
     rules = tools.get(Rules)
     report = archive(rules, tools.clock, tools.business_date, dry_run=options.dry_run, progress=tools.progress)
-    logs, log_bytes = (0, 0) if rules.log_days is None else _delete_logs(rules.log_days, tools, dry=options.dry_run)
-    for step in report.steps:
-        get_logger(__name__).info(step.what, file=str(step.file), before=step.bytes_before, after=step.bytes_after)
+    logs = [] if rules.log_days is None else _delete_logs(rules.log_days, tools, dry=options.dry_run)
     if report.failed:
         raise _failure(report)
     told = report.told()
+    counts = {name: value for name, value in told.items() if isinstance(value, int)}
     return Outcome(
-        _note(report, logs, dry=options.dry_run),
+        _note(report, len(logs), dry=options.dry_run),
         rows=told["hours"],
         files=tuple(step.file for step in report.steps if step.what in {"compress", "bundle"}),
-        facts={"any_count": True, **told, "logs_removed": logs, "log_bytes_removed": log_bytes},
+        facts={"any_count": True, **counts, "removed": [str(path) for path in (*report.removed(), *logs)]},
     )
 
 
-def _delete_logs(days: int, tools: Tools, *, dry: bool) -> tuple[int, int]:
-    """How many old logs went, and their bytes."""
+def _delete_logs(days: int, tools: Tools, *, dry: bool) -> list[Path]:
+    """The old logs, which are gone now, or would be."""
     today = min(tools.business_date, ist(tools.clock.now_ns()).date())
     old = list(old_logs(tools.logs_dir, days, today))
     try:
-        return len(old), 0 if dry else sum(map(remove_log, old))
+        for path in () if dry else old:
+            remove_log(path)
     except OSError as error:
         raise disk_trouble(error, tools.logs_dir) from error
+    return old
 
 
 def _failure(report: Report) -> JobError:
