@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from muhurat.capture.archive import Report, archive
+from muhurat.capture.archive import Report, archive, restore
 from muhurat.capture.archive.bundle import read_manifest
 from muhurat.capture.journal import JournalReader, JournalWriter, Position
 from muhurat.capture.journal.files import Files
@@ -271,6 +271,18 @@ def test_an_hour_recorded_after_its_days_bundle_was_made_is_added_to_it(tmp_path
     run(tmp_path, TUESDAY)
     found = read_manifest(tmp_path / "archive/daily/journal_2025-09-01.tar")
     assert [(hour.feed, hour.hour) for hour in found.hours] == [(FEED, "20250901_0900"), (OTHER, "20250901_2000")]
+
+
+def test_an_hour_that_is_nowhere_is_named_until_it_was_brought_back(tmp_path: Path) -> None:
+    record(tmp_path / "raw_ticks", MONDAY, (9, 10))
+    run(tmp_path, MONDAY, hot_days=0)
+    nine = hour_of(tmp_path, MONDAY, 9)
+    nine.zst.unlink()
+    ((name, error),) = run(tmp_path, MONDAY).failed
+    assert name == nine.bin.name
+    assert "knows of records" in str(error)
+    restore([tmp_path / "archive/daily/journal_2025-09-01.tar"], tmp_path / "raw_ticks")
+    assert run(tmp_path, MONDAY).failed == []
 
 
 @pytest.mark.parametrize("folder", ["nothing", "empty"])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muhurat.capture.archive.compress import compress_hour
+from muhurat.capture.feed_recorder import packets_by_header
 from muhurat.capture.journal import (
     ControlRecord,
     HourPaths,
@@ -29,6 +30,7 @@ from muhurat.capture.journal.files import Files
 from muhurat.capture.journal.hour_reader import Entry
 from muhurat.capture.journal.info import hour_info
 from muhurat.capture.journal.offline import read_between, read_entries
+from muhurat.capture.recorded_today import recorded_on
 from muhurat.errors import JournalError
 from tests.capture.support import FEED, HOUR_NS, MS, NINE, message, open_writer, payloads_in
 
@@ -232,6 +234,24 @@ def test_a_message_of_an_archived_hour_brings_the_hour_back(tmp_path: Path) -> N
     assert (ten.bin.exists(), ten.zst.exists()) == (True, False)
     assert [record.payload for record in read_file(ten.bin)] == [b"ten", b"later"]
     assert verify_hour(ten).sound
+
+
+def test_an_archive_beside_its_raw_file_goes_when_the_hour_is_written_again(tmp_path: Path) -> None:
+    made(tmp_path)
+    ten = HourPaths(tmp_path, FEED, "20250902_1000")
+    compress_hour(ten)
+    with open_writer(tmp_path, NINE + HOUR_NS) as writer:
+        writer.append([(b"later", NINE + HOUR_NS + MS, 0)])
+    assert not ten.zst.exists()
+    assert payloads_in(tmp_path)[-2:] == [b"ten", b"later"]
+
+
+def test_a_day_counts_the_same_from_its_archives(tmp_path: Path) -> None:
+    made(tmp_path)
+    before = recorded_on("20250902", tmp_path, FEED, packets_by_header)
+    archive_all(tmp_path)
+    assert before.messages == 5
+    assert recorded_on("20250902", tmp_path, FEED, packets_by_header) == before
 
 
 def test_a_damaged_archive_is_not_written_on(tmp_path: Path) -> None:

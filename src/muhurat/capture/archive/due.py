@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -13,10 +14,12 @@ from muhurat.capture.journal.lock import writer_pid
 from muhurat.capture.journal.offline import journal_files
 from muhurat.capture.journal.reader import saved_positions
 from muhurat.capture.journal.recovery import ends_closed
+from muhurat.capture.journal.rows import latest_ts_ns
 from muhurat.capture.journal.writer import JournalWriter
 from muhurat.clock import IST, Clock
 from muhurat.errors import JournalError
 
+_HOUR_INDEX: Final = re.compile(r".+_\d{8}_\d{2}00\.idx")
 _LONGEST_WAIT_NS: Final = 24 * HOUR_NS
 
 
@@ -27,6 +30,13 @@ def hours_up_to(journals: Path, day: date) -> list[HourPaths]:
     except JournalError:
         return []
     return sorted((paths for paths in found if day_of(paths) <= day), key=lambda paths: (paths.hour, paths.feed))
+
+
+def lost_hours(journals: Path, day: date) -> list[HourPaths]:
+    """Hours until the end of a day whose index knows records, while neither their data nor an archive is there."""
+    found = (HourPaths.of(path) for path in sorted(journals.glob("**/*.idx")) if _HOUR_INDEX.fullmatch(path.name))
+    gone = (paths for paths in found if not (paths.bin.exists() or paths.zst.exists()) and day_of(paths) <= day)
+    return [paths for paths in gone if latest_ts_ns(paths.idx)]
 
 
 def day_of(paths: HourPaths) -> date:

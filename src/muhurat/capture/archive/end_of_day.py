@@ -12,9 +12,18 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from muhurat.capture.archive.base import Report, Rules, Step, What, disk_refused
+from muhurat.capture.archive.base import ArchiveError, Report, Rules, Step, What, disk_refused
 from muhurat.capture.archive.compress import compress_hour, require_same
-from muhurat.capture.archive.due import close_left_behind, day_of, files_of, hours_up_to, is_hot, not_yet, unread
+from muhurat.capture.archive.due import (
+    close_left_behind,
+    day_of,
+    files_of,
+    hours_up_to,
+    is_hot,
+    lost_hours,
+    not_yet,
+    unread,
+)
 from muhurat.capture.archive.periods import last_day, period_of
 from muhurat.capture.archive.shelf import Shelf
 from muhurat.capture.journal.files import Files
@@ -39,6 +48,7 @@ def archive(
     A `dry_run` changes nothing and reports what would be done. Raises nothing that belongs to one file: see `failed`.
     """
     work = _EndOfDay(rules, clock, min(day, ist(clock.now_ns()).date()), dry_run, progress, files or Files())
+    work.look_for_lost_hours()
     work.compress()
     if rules.kinds:
         work.bundle()
@@ -63,6 +73,15 @@ class _EndOfDay:
         self._hours = hours_up_to(rules.journals, today)
         self._archived = [paths for paths in self._hours if paths.zst.exists()]
         self._shelf = Shelf(rules.bundles, clock, files)
+
+    def look_for_lost_hours(self) -> None:
+        """Name the hours that were recorded and are nowhere, as long as their index is there."""
+        for paths in lost_hours(self._rules.journals, self._today):
+            error = ArchiveError(
+                f"{paths.bin} is gone, its archive too, and {paths.idx.name} knows of records",
+                hint="bring the hour back with `muhurat journal restore BUNDLE --to DIR`, or remove the .idx",
+            )
+            self.report.failed.append((paths.bin.name, error))
 
     def compress(self) -> None:
         """Compress every hour that is over; it counts as archived when it was read back."""
