@@ -120,6 +120,22 @@ def test_keys_of_later_versions_are_read_past_and_named(tmp_path: Path) -> None:
     assert desk.unread_keys == ("optionchain", "stores.chains")
 
 
+def test_retention_has_the_seeds_keys_and_sensible_bounds(tmp_path: Path) -> None:
+    kept = load(tmp_path, "desk: {name: x}").data_retention
+    assert (kept.hot_storage_days, kept.archive_retention_days, kept.log_retention_days) == (1, 90, 7)
+    assert kept.bundles == ("daily", "weekly", "monthly")
+    keys = "hot_storage_days: -1, log_retention_days: 0, bundles: [yearly]"
+    found = problems(tmp_path, f"desk: {{name: x}}\ndata_retention: {{{keys}}}")
+    assert found.keys() == {
+        "data_retention.hot_storage_days",
+        "data_retention.log_retention_days",
+        "data_retention.bundles.0",
+    }
+    keys = "hot_storage_days: 30, archive_retention_days: 20"
+    found = problems(tmp_path, f"desk: {{name: x}}\ndata_retention: {{{keys}}}")
+    assert "fewer than hot_storage_days, 30" in found["data_retention.archive_retention_days"]
+
+
 def test_a_time_without_quotes_is_refused_because_yaml_reads_a_number(tmp_path: Path) -> None:
     desk = """
 desk: {name: x}

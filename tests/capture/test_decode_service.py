@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from muhurat.capture.archive.compress import compress_hour
 from muhurat.capture.decode_service import READER, DecodeService, DecodeSettings, run
-from muhurat.capture.journal import JournalReader, JournalWriter, saved_position
+from muhurat.capture.journal import JournalReader, JournalWriter, journal_files, saved_position
 from muhurat.clock import ManualClock, SystemClock
 from muhurat.errors import StoreError
 from muhurat.heartbeat import Heartbeat
@@ -158,6 +159,22 @@ def test_a_second_run_goes_on_where_the_first_ended(desk: Desk) -> None:
         desk.record(*messages(50, chance))
         desk.decode()
     assert kept_rows(desk.store()) == expected_rows(desk.journal)
+
+
+def test_a_service_that_is_late_goes_on_in_archived_hours(desk: Desk) -> None:
+    desk.record(*messages(30, random.Random(1)))
+    desk.decode()
+    desk.record(*messages(30, random.Random(2)), at_ns=NINE + SECOND)
+    desk.record(*messages(30, random.Random(3)), at_ns=NINE + HOUR_NS)
+    desk.writer.close()
+    expected = expected_rows(desk.journal)
+    for paths in journal_files(desk.journal):
+        compress_hour(paths)
+        paths.bin.unlink()
+    assert expected_rows(desk.journal) == expected
+    assert desk.decode()["records"] == 60
+    with desk.store() as store:
+        assert kept_rows(store) == expected
 
 
 def test_decoding_a_journal_again_from_its_start_changes_nothing(desk: Desk) -> None:

@@ -184,7 +184,7 @@ def test_a_wrong_registry_is_a_problem_whether_or_not_an_old_one_is_in_force(des
     jobs.source.write_text("{")
     desk.clock.ago_s = -1
     jobs.registry.current()
-    assert len(desk.look().jobs) == 23
+    assert len(desk.look().jobs) == 24
     ((what, do),) = told(desk)
     assert what.startswith("the jobs' registry is wrong: ")
     assert "what it said before stays in force" in do

@@ -30,6 +30,7 @@ NAME_VARIABLE: Final = "MUHURAT_PROCESS"
 """In a job's environment: its name in the registry, under which it tells its progress."""
 
 PARTS: Final[Mapping[str, str]] = {
+    "muhurat.capture.archive.base.Rules": "muhurat.app.parts:archive_rules",
     "muhurat.jobs.adapters.Adapters": "muhurat.app.adapters:adapters",
     "muhurat.jobs.backup.base.Databases": "muhurat.app.databases:databases",
     "muhurat.jobs.monitor.base.Watched": "muhurat.app.databases:watched",

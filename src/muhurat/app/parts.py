@@ -10,6 +10,7 @@ from muhurat.config import Desk
 from muhurat.jobs.base import JobError
 
 if TYPE_CHECKING:
+    from muhurat.capture.archive import Rules
     from muhurat.notify.base import Channel
     from muhurat.stores.base import Cache, ReferenceStore
     from muhurat.venues.base import InstrumentSource
@@ -85,3 +86,18 @@ def ftp_fetcher(desk: Desk, clock: Clock) -> FtpFetcher:
     from muhurat.venues.ftp.client import FtpClient
 
     return FtpClient(clock)
+
+
+def archive_rules(desk: Desk, clock: Clock) -> Rules:
+    """How long the desk keeps what it recorded."""
+    from muhurat.capture.archive import Rules
+
+    kept = desk.data_retention
+    return Rules(
+        journals=desk.data_dir / "raw_ticks",
+        bundles=desk.data_dir / "archive",
+        hot_days=kept.hot_storage_days,
+        archive_days=kept.archive_retention_days,
+        log_days=kept.log_retention_days,
+        kinds=kept.bundles,
+    )

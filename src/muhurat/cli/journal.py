@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from muhurat.cli.journal_archive import archive, restore
 from muhurat.cli.options import JsonOption
 from muhurat.errors import UsageError
 
 if TYPE_CHECKING:
+    from muhurat.capture.journal.format import HourPaths
+    from muhurat.capture.journal.hour_reader import Entry
     from muhurat.capture.journal.verify import Verification
 
 app = typer.Typer(
@@ -20,6 +23,7 @@ app = typer.Typer(
 )
 
 _ROWS_FOR_PEOPLE: Final = 20
+_NEVER_NS: Final = 1 << 63
 _TICK_COLUMNS: Final = (
     *("timestamp", "symbol", "instrument_token", "last_price", "volume", "oi"),
     *("bid_price_1", "bid_quantity_1", "ask_price_1", "ask_quantity_1"),
@@ -68,10 +72,12 @@ def verify(path: PathArgument, json: JsonOption = False) -> None:
 
 @app.command()
 def decode(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .bin file, also one that stands alone, or a folder.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .bin or .bin.zst, also one alone, or a folder.")],
     universe: Annotated[
         Path | None, typer.Option("--universe", metavar="FILE", help="The universe file that names the instruments.")
     ] = None,
+    begin: Annotated[str, typer.Option("--from", metavar="HH:MM", help="Only what was received from then on.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="HH:MM", help="Only what was received before.")] = "",
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="Stop after N ticks [20 without --json].")
     ] = None,
@@ -81,7 +87,7 @@ def decode(
     from muhurat.cli.output import print_json_lines, print_table
 
     most = limit if json else limit or _ROWS_FOR_PEOPLE
-    ticks = islice(_ticks(file, universe), most)
+    ticks = islice(_ticks(file, universe, (begin, end)), most)
     if json:
         print_json_lines(ticks)
     else:
@@ -109,17 +115,43 @@ def replay(
     print_record({"into": str(into), "records": done.records, "bytes": done.bytes}, as_json=json)
 
 
-def _ticks(file: Path, universe: Path | None) -> Iterator[dict[str, Any]]:
+app.command()(archive)
+app.command()(restore)
+
+
+def _ticks(file: Path, universe: Path | None, span: tuple[str, str]) -> Iterator[dict[str, Any]]:
     from muhurat.capture.journal.format import Record
-    from muhurat.capture.journal.offline import journal_files, read_entries
+    from muhurat.capture.journal.offline import journal_files
     from muhurat.capture.tick_lines import tick_lines
     from muhurat.capture.universe import load_universe
     from muhurat.venues.kite.decode import decode_message
 
     named = load_universe(universe).instruments if universe else {}
     symbols = {entry.token: symbol for symbol, entry in named.items()}
-    entries = (entry for paths in journal_files(file) for entry in read_entries(paths))
+    entries = (entry for paths in journal_files(file) for entry in _entries(paths, *span))
     return tick_lines((entry for entry in entries if isinstance(entry, Record)), decode_message, symbols)
+
+
+def _entries(paths: HourPaths, begin: str, end: str) -> Iterator[Entry]:
+    """An hour's entries, or those between two times of its day."""
+    from muhurat.capture.journal.offline import read_between, read_entries
+
+    if not (begin or end):
+        return read_entries(paths)
+    to_ns = _instant(paths.hour, end) if end else _NEVER_NS
+    return read_between(paths, _instant(paths.hour, begin) if begin else 0, to_ns)
+
+
+def _instant(hour: str, time_of_day: str) -> int:
+    from datetime import datetime, time
+
+    from muhurat.clock import ist_ns
+
+    try:
+        at = time.fromisoformat(time_of_day)
+    except ValueError:
+        raise UsageError(f"{time_of_day!r} is no time of day", hint="write 10:15 or 10:15:30") from None
+    return ist_ns(datetime.strptime(hour[:8], "%Y%m%d").date(), at)  # noqa: DTZ007 - a day has no zone
 
 
 def _show_verified(checked: list[Verification]) -> None:

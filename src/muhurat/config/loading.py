@@ -22,7 +22,6 @@ LATER_KEYS: Final = (
     "optionchain",
     "notify.telegram",
     "callbacks",
-    "data_retention",
     "venues.binance",
     "venues.ibkr",
     "stores.chains",

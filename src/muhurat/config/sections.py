@@ -251,6 +251,26 @@ class JobsSection(Section):
     public_ip: PublicIpSection | None = None
 
 
+class RetentionSection(Section):
+    """How many days things are kept, the present one counted: raw files, archives, logs; and which bundles are made.
+
+    An archive is deleted only where a bundle holds it, unless there are to be none (`bundles: []`).
+    """
+
+    hot_storage_days: int = Field(default=1, ge=0, le=3650)
+    archive_retention_days: int = Field(default=90, ge=1, le=36500)
+    log_retention_days: int = Field(default=7, ge=1, le=3650)
+    bundles: tuple[Literal["daily", "weekly", "monthly"], ...] = ("daily", "weekly", "monthly")
+
+    @field_validator("archive_retention_days")
+    @classmethod
+    def _outlives_the_raw_files(cls, value: int, info: ValidationInfo) -> int:
+        hot = info.data.get("hot_storage_days", 0)
+        if value < hot:
+            raise ValueError(f"{value} days are fewer than hot_storage_days, {hot}")
+        return value
+
+
 class EmailSection(Section):
     """Where mail is handed over, from whom and to whom: `smtp://user:password@host:587`, `smtps://host:465`."""
 
@@ -325,6 +345,7 @@ class Desk(Section):
     jobs: JobsSection | None = None
     trading: TradingSection | None = None
     notify: NotifySection = NotifySection()
+    data_retention: RetentionSection = RetentionSection()
     supervisor: SupervisorSection = SupervisorSection()
     web: WebSection = WebSection()
 

@@ -125,6 +125,7 @@ class Job:
 LIBRARY: Final[Mapping[str, str]] = {
     name: f"muhurat.jobs.library.{name}"
     for name in (
+        "archive_journal",
         "cache_backup",
         "cache_delete",
         "copy_bse_fo_files",

@@ -65,6 +65,7 @@ def _bod() -> Iterator[Entry]:
 
 def _eod() -> Iterator[Entry]:
     yield _entry("EOD", 210, "Day report", "day_report", {}, not_before="close+15m")
+    yield _entry("EOD", 215, "Archive", "archive_journal", {}, not_before="close+30m")
     yield _entry("EOD", 220, "Cache backup", "cache_backup", {"output_dir": "backups"})
     yield _entry("EOD", 230, "Cache deletion", "cache_delete", {"prefix": "nse:"}, ["Cache backup"])
     yield _entry("EOD", 240, "DB backup before EOD", "db_backup", {"output_dir": "backups"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -39,6 +41,18 @@ _REPORTS_NOTHING = (
 _WATCHES = "it watches processes of this machine; a Docker engine, mail server or cache in trouble is logged"
 
 
+_TODAY = ("--date", "2026-11-20")
+_SPOILT = r"desk_20261119_0900\.bin\.zst is damaged, or no archive"
+_PACKS = "it packs whatever bytes the journal has; what is not sound in them is in the note and the manifest"
+
+
+def _recorded(day: str, number: int) -> dict[str, bytes]:
+    """An hour that somebody recorded, of a few hundred KB that hardly become smaller."""
+    at_ms = 1_795_000_000_000 + number
+    noise = b"".join(hashlib.sha256(f"{day} {n}".encode()).digest() for n in range(8000))
+    return {f"data/raw_ticks/desk/desk_{day}_0900.bin": struct.pack(">QI", at_ms, len(noise)) + noise}
+
+
 def _half(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
@@ -70,6 +84,29 @@ def _registry(change: Any, says: str) -> Trial:
 
 
 ROWS: Final[Mapping[str, Row]] = {
+    "archive_journal": Row(
+        {
+            "missing": "an hour that was not recorded is not missed; a day without any has nothing to archive",
+            "forbidden": Trial(
+                unreadable("data/raw_ticks/desk/desk_20261120_0900.bin"),
+                "desk_20261120_0900.bin: .*Permission denied",
+                _TODAY,
+                humble=True,
+            ),
+            "html": Trial(spoilt("data/raw_ticks/desk/*.zst", _a_page), _SPOILT),
+            "truncated": Trial(spoilt("data/raw_ticks/desk/*.zst", _half), _SPOILT),
+            "wrong_date": "it archives the hours up to the end of whatever date it is given",
+            "changed_column": _PACKS,
+            "empty": Trial(spoilt("data/raw_ticks/desk/*.zst", _nothing), _SPOILT),
+            "hang": NOTHING_FETCHED,
+            "drip": NOTHING_FETCHED,
+            "disk_full": Trial(full_disk("data/raw_ticks"), "no room for desk_20261120_0900.bin.zst in ", _TODAY),
+            GONE: NO_TABLE,
+        },
+        arguments=("--date", "2026-11-19"),
+        files=_recorded("20261119", 1) | _recorded("20261120", 2),
+        desk={"data_retention": {"hot_storage_days": 30}},
+    ),
     "copy_files_src_dst": Row(
         {
             "missing": Trial(spoilt("inbox/*", None), "no file matches .*inbox/nsccl"),

@@ -98,7 +98,7 @@ def test_only_what_can_be_done_to_a_job_is_offered(jobs: MadeJobs, name: str, po
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
-    [("failed", 3), ("BOD fail", 3), ("banned", 1), ("bhavcopy_of", 1), ("eod", 7), ("held", 1), ("", 23), ("x y", 0)],
+    [("failed", 3), ("BOD fail", 3), ("banned", 1), ("bhavcopy_of", 1), ("eod", 8), ("held", 1), ("", 24), ("x y", 0)],
 )
 def test_a_search_finds_title_half_and_state(jobs: MadeJobs, wanted: str, found: int) -> None:
     assert sum(job_cards.matches(row, wanted) for row in jobs.rows()) == found
@@ -120,7 +120,7 @@ def test_running_a_half_says_what_will_happen(jobs: MadeJobs) -> None:
 def test_the_panel_counts_the_halves_and_names_what_is_not_as_it_should_be(jobs: MadeJobs) -> None:
     told = text(job_cards.panel(jobs.desk.look()))
     assert told.startswith(
-        "Jobs all jobs BOD 3 of 16 done 3 failed, 1 lost, 1 running, 4 pending, 4 skipped EOD 0 of 7"
+        "Jobs all jobs BOD 3 of 16 done 3 failed, 1 lost, 1 running, 4 pending, 4 skipped EOD 0 of 8"
     )
     assert "Bhavcopy Running since 08:30:31" in told
     assert "Most active Failed www.nseindia.com answered 403" in told, "a job that only warns is shown here"

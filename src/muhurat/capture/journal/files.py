@@ -34,6 +34,18 @@ class Files:
     def close(self, fd: int) -> None:
         os.close(fd)
 
+    def replace(self, part: Path, target: Path) -> None:
+        """Give a finished part its name, for good."""
+        part.replace(target)
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def remove(self, path: Path) -> None:
+        path.unlink()
+
 
 def write_all(files: Files, fd: int, buffers: Sequence[bytes | memoryview], total: int) -> None:
     """Write all buffers, `total` bytes, however often the system cuts a write short; raises `OSError`."""

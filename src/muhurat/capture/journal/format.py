@@ -2,7 +2,8 @@
 
 Three files per hour of reception (Indian time), `<feed>_<YYYYMMDD>_<HH>00` with the suffixes
 
-* `.bin`: records back to back, `[timestamp_ms u64][length u32][payload]`, both numbers big-endian;
+* `.bin`: records back to back, `[timestamp_ms u64][length u32][payload]`, both numbers big-endian; an archived hour has
+  the same bytes as `.bin.zst` (see `seekable`), and its `.bin` may be gone;
 * `.ctl`: JSON lines for what happened around the data: connects, gaps, drops, `closed`;
 * `.idx`: 32-byte little-endian rows `offset u64, ts_recv_ns u64, reserved u32 = 0, crc32 u32, length u32, flags u32`,
   one per record and control line in order of arrival. `offset` is where the record (its header) or the line begins;
@@ -11,7 +12,9 @@ Three files per hour of reception (Indian time), `<feed>_<YYYYMMDD>_<HH>00` with
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from struct import Struct
@@ -45,6 +48,7 @@ MAX_CONNECTION: Final = 0xFFFF
 _EARLIEST_MS: Final = 946_684_800_000  # 2000-01-01
 _LATEST_MS: Final = 4_102_444_800_000  # 2100-01-01
 _HOUR: Final = re.compile(r"\d{8}_\d{2}00")
+_DATA_FILE: Final = re.compile(r"(.+)_(\d{8}_\d{2}00)\.bin(?:\.zst)?")
 _FEED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -138,15 +142,16 @@ class HourPaths:
 
     @classmethod
     def alone(cls, path: Path, hour: str) -> HourPaths:
-        """A `.bin` file of any name, taken for an hour."""
-        paths = cls(path.parent, path.stem, hour)
-        paths.bin, paths.ctl, paths.idx = path, path.with_suffix(".ctl"), path.with_suffix(".idx")
+        """A `.bin` file of any name, or an archive of one, taken for an hour."""
+        named = path.with_name(path.name.removesuffix(".zst"))
+        paths = cls(path.parent, named.stem, hour)
+        paths.bin, paths.ctl, paths.idx = path, named.with_suffix(".ctl"), named.with_suffix(".idx")
         return paths
 
     @classmethod
     def of(cls, path: Path) -> HourPaths:
-        """The hour to which one of its three files belongs; raises `JournalError` for a name of another form."""
-        feed, _, hour = path.stem.rpartition("_")
+        """The hour to which one of its files belongs; raises `JournalError` for a name of another form."""
+        feed, _, hour = Path(path.name.removesuffix(".zst")).stem.rpartition("_")
         feed, _, day = feed.rpartition("_")
         if not feed or not _HOUR.fullmatch(f"{day}_{hour}"):
             raise JournalError(
@@ -154,23 +159,36 @@ class HourPaths:
             )
         return cls(path.parent, feed, f"{day}_{hour}")
 
+    @property
+    def zst(self) -> Path:
+        """Where the `.bin` lies compressed, if it does."""
+        return self.bin.with_name(f"{self.bin.name}.zst")
+
+    @property
+    def data(self) -> Path:
+        """The file that is read: the `.bin`, or where that is gone its archive."""
+        return self.zst if not self.bin.exists() and self.zst.exists() else self.bin
+
 
 def hours_of(directory: Path, feed: str) -> list[str]:
-    """The recorded hours of a feed, oldest first."""
-    start = len(feed) + 1
-    stems = (path.stem for path in directory.glob(f"{feed}_*.bin"))
-    return sorted(stem[start:] for stem in stems if _HOUR.fullmatch(stem[start:]))
+    """The recorded hours of a feed, oldest first, archived ones among them."""
+    return sorted({hour for found, hour in _recorded(directory) if found == feed})
 
 
 def feeds_of(directory: Path) -> list[str]:
     """The feeds whose journals lie in a directory."""
-    found = set()
-    for path in directory.glob("*.bin"):
-        try:
-            found.add(HourPaths.of(path).feed)
-        except JournalError:
-            continue
-    return sorted(found)
+    return sorted({feed for feed, _ in _recorded(directory)})
+
+
+def _recorded(directory: Path) -> Iterator[tuple[str, str]]:
+    """Feed and hour of every data file in a directory; an hour that lies there twice comes twice."""
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries]
+    except FileNotFoundError:
+        return
+    for found in filter(None, map(_DATA_FILE.fullmatch, names)):
+        yield found[1], found[2]
 
 
 def check_feed_name(feed: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from muhurat.capture.journal.data import bring_back
 from muhurat.capture.journal.files import Files, write_all
 from muhurat.capture.journal.format import HEADER, HOUR_NS, ROW, HourPaths, hour_start_ns
 from muhurat.capture.journal.recovery import recover
@@ -38,7 +39,10 @@ class OpenHour:
     """The three files of one hour, open for appending. `bin_size` and `records` count what is indexed."""
 
     def __init__(self, paths: HourPaths, files: Files) -> None:
-        """Open or make the files, repaired first where they exist; raises `AppendFailed` when the disk refuses."""
+        """Open or make the files, repaired first where they exist; an archived hour is brought back.
+
+        Raises `AppendFailed` when the disk refuses, `JournalError` for a damaged archive.
+        """
         self.hour = paths.hour
         self.paths = paths
         self.end_ns = hour_start_ns(paths.hour) + HOUR_NS
@@ -47,6 +51,7 @@ class OpenHour:
         self.fds: list[int] = []
         self.recovery = Recovery(paths.hour)
         try:
+            bring_back(paths, files)
             if _exists(paths):
                 self.recovery = recover(paths, files)
             for path in (paths.idx, paths.ctl, paths.bin):

@@ -8,12 +8,14 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
+from muhurat.capture.journal.data import open_data
 from muhurat.capture.journal.format import CONTROL, HEADER, ControlRecord, HourPaths, Position, Record
 from muhurat.capture.journal.recovery import parse_line
 from muhurat.capture.journal.rows import IndexRows, Row, Rows, ScannedRows
 
 Entry = Record | ControlRecord
 _MOST_BYTES: Final = 8 * 1024 * 1024
+_ROWS_AT_ONCE: Final = 4096
 
 
 class HourReader:
@@ -24,9 +26,9 @@ class HourReader:
         self._paths = paths
         self._header = header
         self._damaged: list[tuple[int, int]] = []
+        self._data = open_data(paths.bin)
         indexed = paths.idx.exists()
         self._rows: Rows = IndexRows(paths.idx) if indexed else ScannedRows(paths.bin, header, hour=paths.hour)
-        self._bin = os.open(paths.bin, os.O_RDONLY | os.O_CLOEXEC)
         self._ctl = _open_if_there(paths.ctl)
         self._expected: int | None = None
         self.ordinal = self._rows.seek(ordinal)
@@ -49,6 +51,15 @@ class HourReader:
                 return entries
         return []
 
+    def skip_before(self, ts_ns: int) -> None:
+        """Go on to the first entry received at `ts_ns` or later, by the index alone."""
+        while rows := self._rows.peek(_ROWS_AT_ONCE):
+            count = next((number for number, row in enumerate(rows) if row[1] >= ts_ns), len(rows))
+            self.ordinal += sum(not row[5] & CONTROL for row in rows[:count])
+            self._rows.skip(count)
+            if count < len(rows):
+                return
+
     def has_more(self) -> bool:
         """Whether something has come behind the place reached."""
         return bool(self._limited(self._rows.peek(1)))
@@ -58,7 +69,7 @@ class HourReader:
         if not isinstance(self._rows, IndexRows):
             return False
         end = self._rows.data_end()
-        if os.fstat(self._bin).st_size <= end:
+        if self._data_size() <= end:
             return False
         self._rows.close()
         self._rows = ScannedRows(self._paths.bin, self._header, start=end, hour=self.hour)
@@ -66,7 +77,7 @@ class HourReader:
 
     def close(self) -> None:
         self._rows.close()
-        os.close(self._bin)
+        self._data.close()
         if self._ctl is not None:
             os.close(self._ctl)
 
@@ -86,7 +97,7 @@ class HourReader:
 
     def _limited(self, rows: list[Row]) -> list[Row]:
         """As many rows as fit one read; none of those that point beyond the file (a crash left them, unrepaired)."""
-        size = os.fstat(self._bin).st_size
+        size = self._data_size()
         first = None
         for count, (offset, _, _, _, length, flags) in enumerate(rows):
             if flags & CONTROL:
@@ -97,10 +108,17 @@ class HourReader:
                 return rows[:count]
         return rows
 
+    def _data_size(self) -> int:
+        """Of what there is now: a writer that goes on in an archived hour brings its `.bin` back first."""
+        if self._data.path != self._paths.bin and self._paths.bin.exists():
+            self._data.close()
+            self._data = open_data(self._paths.bin)
+        return self._data.size()
+
     def _entries(self, rows: list[Row], with_control: bool) -> list[Entry]:
         data = [row for row in rows if not row[5] & CONTROL]
         base = data[0][0] if data else 0
-        chunk = os.pread(self._bin, data[-1][0] + HEADER.size + data[-1][4] - base, base) if data else b""
+        chunk = self._data.read(data[-1][0] + HEADER.size + data[-1][4] - base, base) if data else b""
         entries: list[Entry] = []
         hour, ordinal, crc32, skip = self.hour, self.ordinal, zlib.crc32, HEADER.size - base
         for offset, ts_ns, _, crc, length, flags in rows:

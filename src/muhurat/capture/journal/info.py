@@ -36,6 +36,7 @@ def hour_info(paths: HourPaths) -> dict[str, Any]:
         "clock_doubt": sum(bool(flag & CLOCK_DOUBT) for flag in flags),
         "recovered": sum(bool(flag & RECOVERED) for flag in flags),
         "indexed": paths.idx.exists(),
+        "archived": paths.zst.exists() or paths.bin.suffix == ".zst",
         "closed": paths.idx.exists() and ends_closed(paths),
     }
 

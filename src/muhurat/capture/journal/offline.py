@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from muhurat.capture.journal.data import ZST, archived
 from muhurat.capture.journal.format import (
     NS_PER_MS,
     ControlRecord,
@@ -37,19 +38,25 @@ def journal_files(path: Path) -> list[HourPaths]:
             for hour in hours_of(folder, feed)
         ]
     else:
-        found = [file_paths(path)] if path.exists() else []
+        found = [file_paths(path)] if path.exists() or archived(path).exists() else []
     if not found:
-        raise JournalError(f"there is no journal at {path}", hint="name a .bin file, or a folder with some")
+        raise JournalError(f"there is no journal at {path}", hint="name a .bin or .bin.zst file, or a folder with some")
     return found
 
 
 def file_paths(path: Path) -> HourPaths:
-    """The hour of one file; a `.bin` with a name of its own gets its hour from its first record."""
+    """The hour of one file; data with a name of its own gets its hour from its first record.
+
+    An archive that is named is read itself, also where its `.bin` is still there.
+    """
     try:
-        return HourPaths.of(path)
+        paths = HourPaths.of(path)
     except JournalError:
-        if path.suffix != ".bin":
+        if not path.name.endswith((".bin", ".bin.zst")):
             raise
+    else:
+        paths.bin = path if path.suffix == ZST else paths.bin
+        return paths
     data = open_bytes(path)
     first = next((part for part in scan(data, header=header_of(data, "auto")) if isinstance(part, Found)), None)
     if first is None:
@@ -68,6 +75,23 @@ def read_entries(paths: HourPaths, byte_order: ByteOrder = "auto") -> Iterator[E
                 yield from entries
             if not (abandoned and reader.turn_to_tail()):
                 return
+    finally:
+        reader.close()
+
+
+def read_between(paths: HourPaths, from_ns: int, to_ns: int) -> Iterator[Entry]:
+    """The entries of an hour from the first received at `from_ns` up to the first received at `to_ns` or later.
+
+    What lies before is not read, nor decompressed.
+    """
+    reader = HourReader(paths, header=header_of(open_bytes(paths.bin), "auto"))
+    try:
+        reader.skip_before(from_ns)
+        while entries := reader.read(_BATCH, True):
+            for entry in entries:
+                if entry.ts_recv_ns >= to_ns:
+                    return
+                yield entry
     finally:
         reader.close()
 

@@ -145,7 +145,7 @@ class JournalReader:
         if self._start.ordinal and later[0] != self._start.hour:
             raise JournalError(
                 f"the record {self._start} of {self.feed} is gone, later ones are there",
-                hint=f"bring {self.feed}_{self._start.hour}.bin back, or start at {later[0]}/0",
+                hint=f"bring {self.feed}_{self._start.hour} back (`muhurat journal restore`), or start at {later[0]}/0",
             )
         return self._enter(later[0], self._start.ordinal if later[0] == self._start.hour else 0)
 

@@ -11,6 +11,7 @@ sense are dropped, records between them that nobody knows are indexed as recover
 
 from __future__ import annotations
 
+import mmap
 import os
 from contextlib import suppress
 from heapq import merge
@@ -21,10 +22,11 @@ from typing import Any, Final
 import msgspec
 
 from muhurat.capture.journal.checksum import crc32
+from muhurat.capture.journal.data import mapped
 from muhurat.capture.journal.files import Files, write_all
 from muhurat.capture.journal.format import CONTROL, HEADER, NS_PER_MS, RECOVERED, ROW, HourPaths, plausible
 from muhurat.capture.journal.repaired import Recovery, RepairInterrupted
-from muhurat.capture.journal.scan import Bytes, Found, open_bytes, scan
+from muhurat.capture.journal.scan import Found, scan
 from muhurat.clock import NS_PER_S
 
 Row = tuple[int, int, int, int, int, int]
@@ -60,9 +62,9 @@ class _Repair:
     def run(self) -> Recovery:
         for path in (self._paths.idx, self._paths.ctl, self._paths.bin):
             self._close(self._files.open(path))
-        self._bin = open_bytes(self._paths.bin)
-        self._ctl = open_bytes(self._paths.ctl)
-        self._idx = open_bytes(self._paths.idx)
+        self._bin = mapped(self._paths.bin)
+        self._ctl = mapped(self._paths.ctl)
+        self._idx = mapped(self._paths.idx)
         kept, rewritten = self._checked_rows()
         _, bin_end, ctl_end, _ = self._summary(kept, rewritten)
         found, bin_torn = self._records_beyond(bin_end)
@@ -70,7 +72,7 @@ class _Repair:
         bin_size = self._cut(self._paths.bin, self._bin, bin_torn)
         ctl_size = self._cut(self._paths.ctl, self._ctl, ctl_torn)
         self._rewrite_index(kept, rewritten + list(merge(found, lines, key=_time)))
-        self._idx = open_bytes(self._paths.idx)
+        self._idx = mapped(self._paths.idx)
         records, _, _, latest_ts_ns = self._summary(len(self._idx) // ROW.size, [])
         return Recovery(
             hour=self._paths.hour,
@@ -213,7 +215,7 @@ class _Repair:
             start = feed + 1
         return rows, start
 
-    def _cut(self, path: Path, data: Bytes, size: int) -> int:
+    def _cut(self, path: Path, data: bytes | mmap.mmap, size: int) -> int:
         """Keep what lies beyond `size` aside, then cut it; returns `size`."""
         if size < len(data):
             aside, kept = _place_aside(path, data[size:])

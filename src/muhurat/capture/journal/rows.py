@@ -130,3 +130,15 @@ class ScannedRows:
                 self.damaged.append((waiting.start, waiting.end))
                 waiting = None
             yield part
+
+
+def latest_ts_ns(path: Path) -> int:
+    """The latest time of a record in an `.idx` file; 0 without one."""
+    if not path.exists():
+        return 0
+    rows, latest = IndexRows(path), 0
+    while batch := rows.peek(_SEEK_ROWS):
+        latest = max([latest, *(row[1] for row in batch if not row[_FLAGS_AT] & CONTROL)])
+        rows.skip(len(batch))
+    rows.close()
+    return latest

@@ -7,17 +7,16 @@ one `find` for five bytes.
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from muhurat.capture.journal.data import Bytes, archived, is_archive, mapped
 from muhurat.capture.journal.format import HEADER, LITTLE_HEADER, NS_PER_MS, hour_start_ns, plausible
-from muhurat.errors import JournalError
+from muhurat.capture.journal.seekable import SeekableBytes
 
 ByteOrder = Literal["big", "little", "auto"]
-Bytes = bytes | mmap.mmap
 
 _PREFIX_MS: Final = 1 << 24
 _DAY_MS: Final = 86_400_000
@@ -41,13 +40,12 @@ class Damage(NamedTuple):
 
 
 def open_bytes(path: Path) -> Bytes:
-    """A file's bytes, mapped rather than read; raises `JournalError` when it cannot be opened."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b""
-    except OSError as error:
-        raise JournalError(f"{path} cannot be read: {error.strerror}") from error
+    """The bytes of a `.bin`, or of the archive in its place, mapped rather than read; raises `JournalError`."""
+    if is_archive(path):
+        return SeekableBytes(path)
+    if not path.exists() and archived(path).exists():
+        return SeekableBytes(archived(path))
+    return mapped(path)
 
 
 def header_of(data: Bytes, order: ByteOrder) -> Struct:
@@ -94,27 +92,34 @@ def _sensible_start(data: Bytes, header: Struct, most: int = 16) -> int:
     return most
 
 
+def _unpacking(header: Struct, data: Bytes) -> Callable[[Any, int], tuple[int, int]]:
+    """How a header is read at a place: of an archive, which is no buffer, its bytes are taken first."""
+    if isinstance(data, SeekableBytes):
+        return lambda archive, at: header.unpack(archive[at : at + header.size])
+    return header.unpack_from
+
+
 class _Walk:
     """Questions about one span of bytes."""
 
     def __init__(self, data: Bytes, end: int, header: Struct) -> None:
         self.data = data
         self.end = end
-        self._header = header
+        self._unpack = _unpacking(header, data)
         self._little = header is LITTLE_HEADER
 
     def record(self, at: int) -> Found | None:
         """The complete record that begins here, if one does."""
         if at + HEADER.size > self.end:
             return None
-        timestamp_ms, length = self._header.unpack_from(self.data, at)
+        timestamp_ms, length = self._unpack(self.data, at)
         if not plausible(timestamp_ms, length) or at + HEADER.size + length > self.end:
             return None
         return Found(at, timestamp_ms, length, at + HEADER.size + length)
 
     def in_a_row(self, at: int) -> Iterator[Found]:
         """Records one behind the other, each once the header behind it makes sense too, as far as one is there."""
-        data, unpack, end, size = self.data, self._header.unpack_from, self.end, HEADER.size
+        data, unpack, end, size = self.data, self._unpack, self.end, HEADER.size
         last = end - size
         if at > last:
             return
@@ -150,7 +155,7 @@ class _Walk:
             return False
         if first.end + HEADER.size > self.end:
             return True
-        timestamp_ms, length = self._header.unpack_from(self.data, first.end)
+        timestamp_ms, length = self._unpack(self.data, first.end)
         return plausible(timestamp_ms, length) and abs(timestamp_ms - first.timestamp_ms) < _DAY_MS
 
     def _prefixes(self, near_ms: int | None) -> list[bytes]:

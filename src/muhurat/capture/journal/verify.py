@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
 from muhurat.capture.journal.checksum import crc32
+from muhurat.capture.journal.data import Data, open_data
 from muhurat.capture.journal.format import (
     CLOCK_DOUBT,
     CONTROL,
@@ -57,7 +57,7 @@ class Verification(msgspec.Struct):
 
 def verify_hour(paths: HourPaths, byte_order: ByteOrder = "auto") -> Verification:
     """Check every record of an hour against its header, its index row and its checksum; raises `JournalError`."""
-    found = Verification(paths.bin.name, live=writer_pid(paths.bin.parent, paths.feed) is not None)
+    found = Verification(paths.data.name, live=writer_pid(paths.bin.parent, paths.feed) is not None)
     end = 0
     found.indexed = paths.idx.exists()
     if found.indexed:
@@ -85,21 +85,20 @@ def summary(hours: Iterable[Verification]) -> dict[str, Any]:
 def _check_index(paths: HourPaths, found: Verification) -> int:
     """Check what the index knows; returns where the last record it knows ends."""
     rows = IndexRows(paths.idx)
-    fd = os.open(paths.bin, os.O_RDONLY | os.O_CLOEXEC)
+    data = open_data(paths.bin)
     try:
         end = 0
         while batch := rows.peek(_BATCH):
-            data = [row for row in batch if not row[5] & CONTROL]
-            for block in _blocks(data):
-                end = _check_block(fd, block, found, end)
+            for block in _blocks([row for row in batch if not row[5] & CONTROL]):
+                end = _check_block(data, block, found, end)
             rows.skip(len(batch))
-        size = os.fstat(fd).st_size
+        size = data.size()
         if end > size:
             found.damaged.append((size, end))
         return end
     finally:
         rows.close()
-        os.close(fd)
+        data.close()
 
 
 def _blocks(rows: list[Row]) -> Iterable[list[Row]]:
@@ -114,9 +113,9 @@ def _blocks(rows: list[Row]) -> Iterable[list[Row]]:
         yield block
 
 
-def _check_block(fd: int, rows: list[Row], found: Verification, expected: int) -> int:
+def _check_block(data: Data, rows: list[Row], found: Verification, expected: int) -> int:
     base = rows[0][0]
-    chunk = os.pread(fd, rows[-1][0] + HEADER.size + rows[-1][4] - base, base)
+    chunk = data.read(rows[-1][0] + HEADER.size + rows[-1][4] - base, base)
     for offset, ts_ns, _, crc, length, flags in rows:
         if offset > expected:
             found.damaged.append((expected, offset))

@@ -32,6 +32,7 @@ from muhurat.capture.journal.hour import AppendFailed, OpenHour
 from muhurat.capture.journal.lock import WriterLock
 from muhurat.capture.journal.recovery import ends_closed
 from muhurat.capture.journal.repaired import Recovery
+from muhurat.capture.journal.rows import latest_ts_ns
 from muhurat.capture.journal.syncer import Syncer
 from muhurat.clock import Clock
 from muhurat.errors import JournalError
@@ -147,11 +148,18 @@ class JournalWriter:
         self.close()
 
     def _take_over(self) -> Recovery | None:
-        """Repair the newest hour on disk and go on in it, or close it if its time is over."""
+        """Repair the newest hour on disk and go on in it, or close it if its time is over.
+
+        An archived one was whole and closed; it is brought back only for a message that belongs to it.
+        """
         hours = hours_of(self.directory, self.feed)
         if not hours:
             return None
         self._finish_older(hours[:-1])
+        newest = HourPaths(self.directory, self.feed, hours[-1])
+        if newest.zst.exists():
+            self._newest, self._last_ns = newest.hour, latest_ts_ns(newest.idx)
+            return None
         hour = self._open(hours[-1])
         recovery = hour.recovery
         self._last_ns = recovery.latest_ts_ns
@@ -164,7 +172,7 @@ class JournalWriter:
         """Repair hours left without a last word by a writer that had gone on to the next one."""
         for name in reversed(hours):
             paths = HourPaths(self.directory, self.feed, name)
-            if not paths.idx.exists() or ends_closed(paths):
+            if not paths.idx.exists() or paths.zst.exists() or ends_closed(paths):
                 return
             hour = OpenHour(paths, self._files)
             self._note_repair(hour)
