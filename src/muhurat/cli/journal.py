@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from muhurat.cli.journal_merge import merge
 from muhurat.cli.options import JsonOption
 from muhurat.errors import UsageError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from muhurat.capture.journal.verify import Verification
 
 app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, help="Inspect, verify, decode and replay recorded journals."
+    add_completion=False, rich_markup_mode=None, help="Inspect, verify, decode, replay and merge recorded journals."
 )
 
 _ROWS_FOR_PEOPLE: Final = 20
@@ -107,6 +108,9 @@ def replay(
         raise UsageError(f"--speed {speed:g} is no speed", hint="60 plays an hour in a minute")
     done = play(journal_files(path), into, clock_from_environment(), speed)
     print_record({"into": str(into), "records": done.records, "bytes": done.bytes}, as_json=json)
+
+
+app.command()(merge)
 
 
 def _ticks(file: Path, universe: Path | None) -> Iterator[dict[str, Any]]:
