@@ -19,13 +19,16 @@ Partners = Ints
 _SPARE: Final = np.uint64(64 - STREAM_BITS)
 
 
-def partners_of(a: Table, b: Table, window_ns: int) -> Partners:
-    """For every packet of `b` the packet of `a` that is the same one, or -1. In a stream both follow one order."""
+def partners_of(a: Table, b: Table, window_ns: int, order: Ints) -> Partners:
+    """For every packet of `b` the packet of `a` that is the same one, or -1. In a stream both follow one order.
+
+    `order` is that of `b` by streams.
+    """
     partner = np.full(b.packets, -1, np.int64)
     if not (a.packets and b.packets):
         return partner
     doubtful = _pair_alike(a, b, window_ns, partner)
-    streams = np.union1d(doubtful, _crossing(b, partner))
+    streams = np.union1d(doubtful, _crossing(b, partner, order))
     if len(streams):
         _compare_in_full(a, b, window_ns, streams, partner)
     return partner
@@ -85,9 +88,8 @@ def _pair_repeated(a: Table, b: Table, window_ns: int, members: Ints, partner: P
     return np.union1d(unsettled, b.stream[ib[~near]])
 
 
-def _crossing(b: Table, partner: Partners) -> Words:
+def _crossing(b: Table, partner: Partners, order: Ints) -> Words:
     """The streams in which the order of the pairs is not the same on both sides."""
-    order = sorted_by(b.stream)
     order = order[partner[order] >= 0]
     stream, met = b.stream[order], partner[order]
     back = (stream[1:] == stream[:-1]) & (met[1:] <= met[:-1])

@@ -94,7 +94,7 @@ class Output:
             self._latest_ns = int(latest[count])
             data, size, ts, flags = data[end:], size[count:], ts[count:], flags[count:]
 
-    def message(self, payload: bytes, ts_ns: int, flags: int) -> None:
+    def message(self, payload: bytes | memoryview, ts_ns: int, flags: int) -> None:
         """One record."""
         hour = self._hour_for(max(ts_ns, self._latest_ns))
         flags |= CLOCK_DOUBT if ts_ns < self._latest_ns else 0
@@ -159,7 +159,7 @@ class _Hour:
         self._take([view], len(data), rows.tobytes(), len(size))
         return len(size)
 
-    def add_one(self, payload: bytes, ts_ns: int, flags: int) -> int:
+    def add_one(self, payload: bytes | memoryview, ts_ns: int, flags: int) -> int:
         row = ROW.pack(self._size, ts_ns, 0, zlib.crc32(payload), len(payload), flags)
         header = HEADER.pack(ts_ns // NS_PER_MS, len(payload))
         self._take([header, payload], HEADER.size + len(payload), row, 1)

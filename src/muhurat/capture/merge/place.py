@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from muhurat.capture.merge.align import Partners, sorted_by
+from muhurat.capture.merge.align import Partners
 from muhurat.capture.merge.table import Ints, Table
 
 
-def boundaries(a: Table, b: Table, partner: Partners) -> tuple[Ints, Ints]:
-    """The packets of `b` without partner in the order in which they come out, and the boundary of each."""
-    order = sorted_by(b.stream)
+def boundaries(a: Table, b: Table, partner: Partners, order: Ints) -> tuple[Ints, Ints]:
+    """The packets of `b` without partner in the order in which they come out, and the boundary of each.
+
+    `order` is that of `b` by streams.
+    """
     after, before = _bounds(a, b, partner, order)
     alone = partner[order] < 0
     packet, after, before = order[alone], after[alone], before[alone]

@@ -179,7 +179,7 @@ def _identities(data: NDArray[np.uint8], split: Packets) -> tuple[Words, Words, 
     stream = split.instrument.astype(np.uint64)
     prints = np.empty((2, len(stream)), np.uint64)
     of_an_instrument = split.instrument >= 0
-    for length in np.unique(split.length[of_an_instrument]).tolist():
+    for length in np.flatnonzero(np.bincount(split.length[of_an_instrument])).tolist():
         alike = np.flatnonzero(of_an_instrument & (split.length == length))
         for begin in range(0, len(alike), _AT_ONCE):
             some = alike[begin : begin + _AT_ONCE]

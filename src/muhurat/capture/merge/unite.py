@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from muhurat.capture.journal.files import Files
 from muhurat.capture.journal.format import HourPaths
-from muhurat.capture.merge.align import Partners, partners_of
+from muhurat.capture.merge.align import Partners, partners_of, sorted_by
 from muhurat.capture.merge.compose import Composer, PlacedNote
 from muhurat.capture.merge.output import Output, Target
 from muhurat.capture.merge.pending import Pending
@@ -29,7 +29,7 @@ from muhurat.venues.base import PacketFormat
 WINDOW_S: Final = 5.0
 """Equal packets received farther apart than this are two packets."""
 
-PART_BYTES: Final = 32 * 1024 * 1024
+PART_BYTES: Final = 8 * 1024 * 1024
 _NEVER: Final = 1 << 62
 
 
@@ -90,8 +90,9 @@ class _Merge:
     def _settle(self, limit_ns: int) -> bool:
         """Write what is settled; tells whether anything was."""
         a, b = self._a.table, self._b.table
-        partner = partners_of(a, b, self._report.window_ns)
-        packet, boundary = boundaries(a, b, partner)
+        order = sorted_by(b.stream)
+        partner = partners_of(a, b, self._report.window_ns, order)
+        packet, boundary = boundaries(a, b, partner, order)
         late = np.flatnonzero(a.ts > limit_ns)
         record = int(late[0]) if len(late) else a.records
         cut = int(a.first[record])

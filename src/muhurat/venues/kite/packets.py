@@ -104,18 +104,17 @@ def _before(counts: _Ints) -> _Ints:
 
 
 def _u16(buffer: _Bytes, at: _Ints) -> _Ints:
-    return _numbers(buffer, at, ">u2")
+    return _numbers(buffer, at, 2)
 
 
 def _u32(buffer: _Bytes, at: _Ints) -> _Ints:
-    return _numbers(buffer, at, ">u4")
+    return _numbers(buffer, at, 4)
 
 
-def _numbers(buffer: _Bytes, at: _Ints, kind: str) -> _Ints:
-    """Numbers that begin at any bytes: the buffer seen as one number per byte, overlapping."""
-    size = np.dtype(kind).itemsize
-    every = np.ndarray((max(len(buffer) - size + 1, 0),), kind, buffer, 0, (1,))
-    found: _Ints = every[at].astype(np.int64)
+def _numbers(buffer: _Bytes, at: _Ints, size: int) -> _Ints:
+    """Numbers that begin at any bytes, taken from the buffer seen as overlapping pieces of their size."""
+    pieces = np.ndarray((max(len(buffer) - size + 1, 0),), f"V{size}", buffer, 0, (1,))
+    found: _Ints = pieces[at].view(f">u{size}").astype(np.int64)
     return found
 
 
