@@ -181,9 +181,11 @@ class _Hour:
         self._guarded(self._rename)
 
     def remove(self) -> None:
+        """Leave nothing of this hour behind, under either name."""
         self._close()
         for path in _files(self._paths):
             _unfinished(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
     def _take(self, buffers: list[bytes | memoryview], size: int, rows: bytes, records: int) -> None:
         self._bin += buffers
@@ -224,6 +226,7 @@ class _Hour:
         try:
             work()
         except OSError as error:
+            self.remove()
             raise JournalError(
                 f"{self._paths.bin} cannot be written: {error.strerror or error}",
                 hint="free space on the disk, then merge again; the recordings are untouched",

@@ -8,6 +8,7 @@ parts, so packets meet across parts and hours alike, and memory stays the same h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -53,29 +54,33 @@ def merge(
     report = Report(Source(a, "a"), Source(b, "b"), window_ns)
     origin = {"a": [str(paths.bin) for paths in a], "b": [str(paths.bin) for paths in b], "window_s": window_s}
     output = Output(target, origin, files or Files())
-    work = _Merge(report, output, packets_in)
-    try:
-        while work.goes_on(part_bytes, advance):
-            pass
-        output.close()
-    finally:
-        output.abandon()
+    with ThreadPoolExecutor(1) as helper:
+        work = _Merge(report, output, packets_in, helper)
+        try:
+            while work.goes_on(part_bytes, advance):
+                pass
+            output.close()
+        finally:
+            output.abandon()
     report.records, report.bytes, report.out = output.records, output.bytes, output.written
     return report
 
 
 class _Merge:
-    def __init__(self, report: Report, output: Output, packets_in: PacketFormat) -> None:
+    """The work, a part at a time; `helper` reads the second side while this thread reads the first."""
+
+    def __init__(self, report: Report, output: Output, packets_in: PacketFormat, helper: Executor) -> None:
         self._report = report
         self._output = output
         self._packets_in = packets_in
         self._a, self._b = Pending(report.a, packets_in), Pending(report.b, packets_in)
+        self._helper = helper
         self._more = 1
 
     def goes_on(self, part_bytes: int, advance: Callable[[int], None] | None) -> bool:
         """Read a part of each side and settle what can be; tells whether there is more to do."""
-        for side in (self._a, self._b):
-            read = side.fill(part_bytes * self._more)
+        beside = self._helper.submit(self._b.fill, part_bytes * self._more)
+        for read in (self._a.fill(part_bytes * self._more), beside.result()):
             if advance:
                 advance(read)
         settled = self._settle(self._limit())
