@@ -81,6 +81,7 @@ def decode(
     """Print the ticks of a recorded Kite feed, one per line, under the names of the tick tables."""
     from muhurat.cli.output import print_json_lines, print_table
 
+    _note_byte_order(file)
     most = limit if json else limit or _ROWS_FOR_PEOPLE
     ticks = islice(_ticks(file, universe), most)
     if json:
@@ -113,6 +114,21 @@ def replay(
 app.command()(merge)
 
 
+def _verdict(found: Verification) -> str:
+    marks = [("being written", found.live), ("little-endian", found.byte_order == "little")]
+    return ", ".join(["sound" if found.sound else "NOT SOUND", *(mark for mark, holds in marks if holds)])
+
+
+def _note_byte_order(file: Path) -> None:
+    """Say it when headers are not as we write them, beside the ticks rather than among them."""
+    from muhurat.capture.journal.offline import journal_files
+    from muhurat.capture.journal.scan import open_bytes, order_of
+
+    for paths in journal_files(file):
+        if order_of(open_bytes(paths.bin)) == "little":
+            typer.echo(f"{paths.bin.name} has little-endian headers ('<QI'); read as such", err=True)
+
+
 def _ticks(file: Path, universe: Path | None) -> Iterator[dict[str, Any]]:
     from muhurat.capture.journal.format import Record
     from muhurat.capture.journal.offline import journal_files, read_entries
@@ -137,7 +153,7 @@ def _show_verified(checked: list[Verification]) -> None:
             "torn bytes": found.torn_bytes,
             "damaged": ", ".join(f"{start:,}–{end:,}" for start, end in found.damaged),
             "gaps": len(found.gaps),
-            "verdict": ("sound, being written" if found.live else "sound") if found.sound else "NOT SOUND",
+            "verdict": _verdict(found),
         }
         for found in checked
     ]
