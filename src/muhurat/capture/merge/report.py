@@ -81,11 +81,11 @@ class Report:
 
     def add(self, a: Table, b: Table, pairs: tuple[Ints, Ints], only: tuple[Ints, Ints]) -> None:
         """Take account of pairs (packets of `a`, packets of `b`) and of what only either has."""
-        mine, theirs = pairs
         only_a, only_b = only
-        beats = sum(_beats(side, part) for side, part in ((a, mine), (a, only_a), (b, only_b)))
-        self.heartbeats += beats
-        self.both += len(mine) - _beats(a, mine)
+        self.heartbeats += _beats(a, pairs[0]) + _beats(a, only_a) + _beats(b, only_b)
+        data = a.stream[pairs[0]] != HEARTBEATS
+        mine, theirs = pairs[0][data], pairs[1][data]
+        self.both += len(mine)
         self.whole_messages += int(is_whole(a.stream[mine]).sum())
         self._later_ns += int((b.packet_ts[theirs] - a.packet_ts[mine]).sum())
         self.missed_by_b.add(a, only_a)
