@@ -71,12 +71,13 @@ def _hours(path: Path, feed: str | None) -> list[HourPaths]:
 def _merged(mine: list[HourPaths], theirs: list[HourPaths], target: Any, window_s: float, *, quiet: bool) -> Report:
     from rich.progress import Progress
 
+    from muhurat.capture.journal.scan import open_bytes
     from muhurat.capture.merge import merge as united
     from muhurat.venues.kite.packets import KitePackets
 
     # A message that is not Kite's is one packet, so feeds of other venues merge message by message.
     with Progress(transient=True, disable=quiet) as progress:
-        total = sum(paths.bin.stat().st_size for paths in (*mine, *theirs))
+        total = sum(len(open_bytes(paths.bin)) for paths in (*mine, *theirs))
         task = progress.add_task("merging", total=total)
         return united(
             mine,
