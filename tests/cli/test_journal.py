@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from muhurat.capture.journal import JournalReader, Record
+from muhurat.capture.journal import JournalReader, JournalWriter, Record
 from muhurat.capture.universe import Entry, Universe, save_universe
 from muhurat.cli import main
+from muhurat.clock import ManualClock
 from tests.capture.support import FEED, HOUR_NS, MS, NINE, message, open_writer
 
 TOKEN, INDEX = 215_681_797, 265
@@ -210,6 +211,75 @@ def test_replay_refuses_a_folder_with_records_and_a_speed_that_is_none(
     assert "has records of desk already" in capsys.readouterr().err
     assert ran("journal", "replay", journal, "--into", tmp_path / "x", "--speed", 0) == 2
     assert "is no speed" in capsys.readouterr().err
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """Another connection's recording of the feed: it got the packets of nine o'clock one by one, and one price more."""
+    folder = tmp_path / "theirs"
+    with open_writer(folder) as writer:
+        writer.append([message(kite_message(packet), 20) for packet in (index_packet(), full_packet())])
+        writer.append([message(kite_message(full_packet(14_437)), 4000)])
+        writer.append([message(kite_message(full_packet(14_440)), 5020)])
+    return folder
+
+
+def test_merge_prints_the_agreed_document_and_writes_a_sound_file(
+    nine: Path, theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "merged.bin"
+    universe = tmp_path / "u.json"
+    save_universe(universe, Universe(instruments={"SENSEX25SEP80500CE": Entry(TOKEN)}))
+
+    assert ran("journal", "merge", nine, theirs / nine.name, "--out", out, "--universe", universe, "--json") == 0
+
+    found = printed(capsys)
+    assert {key: found[key] for key in ("packets", "only_a", "only_b", "both")} == {
+        "packets": 4,
+        "only_a": 0,
+        "only_b": 1,
+        "both": 3,
+    }
+    assert found["a"]["missed"]["instruments"] == {"SENSEX25SEP80500CE": 1}
+    assert found["heartbeats"] == 1
+    assert ran("journal", "verify", out, "--json") == 0
+    assert printed(capsys)["records"] == 4
+    assert ran("journal", "decode", out, "--json") == 0
+    ticks = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [tick["last_price"] for tick in ticks] == [80520.4, 144.35, 144.37, 144.4]
+
+
+def test_merge_of_folders_goes_hour_by_hour_and_tells_people_what_was_missed(
+    journal: Path, theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "merged"
+
+    assert ran("journal", "merge", journal, theirs, "--out", out) == 0
+
+    told = capsys.readouterr().out
+    assert "what a missed" in told
+    assert str(TOKEN) in told
+    assert sorted(path.name for path in out.glob("*.bin")) == ["desk_20250902_0900.bin", "desk_20250902_1000.bin"]
+    assert ran("journal", "verify", out) == 0
+
+
+def test_merge_refuses_what_it_cannot_mean(
+    journal: Path, nine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.bin"
+    assert ran("journal", "merge", nine, journal, "--out", out) == 2
+    assert "one of the two is a folder" in capsys.readouterr().err
+    assert ran("journal", "merge", nine, nine, "--out", out, "--window", 0) == 2
+    assert ran("journal", "merge", nine, tmp_path / "none.bin", "--out", out) == 1
+    assert ran("journal", "merge", nine, nine, "--out", nine) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert ran("journal", "merge", journal, journal, "--out", tmp_path / "x", "--feed", "other") == 2
+    assert "nothing of the feed other" in capsys.readouterr().err
+    with JournalWriter(journal, "second", ManualClock(NINE), sync_interval_s=None) as writer:
+        writer.append([message(b"x")])
+    assert ran("journal", "merge", journal, journal, "--out", tmp_path / "x") == 2
+    assert "name one with --feed: desk, second" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("verb", ["info", "verify", "decode"])

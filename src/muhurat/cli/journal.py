@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from muhurat.cli.journal_archive import archive, restore
+from muhurat.cli.journal_merge import merge
 from muhurat.cli.options import JsonOption
 from muhurat.errors import UsageError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from muhurat.capture.journal.verify import Verification
 
 app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, help="Inspect, verify, decode and replay recorded journals."
+    add_completion=False, rich_markup_mode=None, help="Inspect, verify, decode, replay and merge recorded journals."
 )
 
 _ROWS_FOR_PEOPLE: Final = 20
@@ -86,6 +87,7 @@ def decode(
     """Print the ticks of a recorded Kite feed, one per line, under the names of the tick tables."""
     from muhurat.cli.output import print_json_lines, print_table
 
+    _note_byte_order(file)
     most = limit if json else limit or _ROWS_FOR_PEOPLE
     ticks = islice(_ticks(file, universe, (begin, end)), most)
     if json:
@@ -117,6 +119,22 @@ def replay(
 
 app.command()(archive)
 app.command()(restore)
+app.command()(merge)
+
+
+def _verdict(found: Verification) -> str:
+    marks = [("being written", found.live), ("little-endian", found.byte_order == "little")]
+    return ", ".join(["sound" if found.sound else "NOT SOUND", *(mark for mark, holds in marks if holds)])
+
+
+def _note_byte_order(file: Path) -> None:
+    """Say it when headers are not as we write them, beside the ticks rather than among them."""
+    from muhurat.capture.journal.offline import journal_files
+    from muhurat.capture.journal.scan import open_bytes, order_of
+
+    for paths in journal_files(file):
+        if order_of(open_bytes(paths.bin)) == "little":
+            typer.echo(f"{paths.bin.name} has little-endian headers ('<QI'); read as such", err=True)
 
 
 def _ticks(file: Path, universe: Path | None, span: tuple[str, str]) -> Iterator[dict[str, Any]]:
@@ -165,7 +183,7 @@ def _show_verified(checked: list[Verification]) -> None:
             "torn bytes": found.torn_bytes,
             "damaged": ", ".join(f"{start:,}–{end:,}" for start, end in found.damaged),
             "gaps": len(found.gaps),
-            "verdict": ("sound, being written" if found.live else "sound") if found.sound else "NOT SOUND",
+            "verdict": _verdict(found),
         }
         for found in checked
     ]

@@ -9,10 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from muhurat.model.bar import Bar
 from muhurat.model.instrument import Instrument
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 StreamMode = Literal["ltp", "quote", "full"]
 """How much of an instrument a stream carries: last price; prices and volume; all that and five levels of depth."""
@@ -91,6 +95,30 @@ class StreamClient(Protocol):
 
     def close(self) -> None:
         """End `run` soon; may be called more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """Where single instruments' packets lie in a buffer of messages: in order of the messages, and within each.
+
+    `message` counts the messages from 0; `start` and `length` are bytes of the buffer. A message that is not made of
+    whole packets of known kinds (a heartbeat, one cut short, one of another form) has none here.
+    """
+
+    message: NDArray[np.int64]
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    instrument: NDArray[np.int64]
+
+
+class PacketFormat(Protocol):
+    """How a venue puts several instruments' packets into one message. Both are pure functions; no bytes raise."""
+
+    def split(self, buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Packets:
+        """The packets of the messages that lie at `starts` in a buffer."""
+
+    def join(self, packets: Sequence[bytes]) -> bytes:
+        """One message made of packets."""
 
 
 class InstrumentSource(Protocol):

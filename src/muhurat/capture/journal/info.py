@@ -12,7 +12,7 @@ from muhurat.capture.journal.offline import read_control
 from muhurat.capture.journal.reader import saved_positions
 from muhurat.capture.journal.recovery import ends_closed
 from muhurat.capture.journal.rows import IndexRows, Row, ScannedRows
-from muhurat.capture.journal.scan import header_of, open_bytes
+from muhurat.capture.journal.scan import header_of, open_bytes, order_of
 from muhurat.clock import ist
 
 _BATCH: Final = 65_536
@@ -35,6 +35,7 @@ def hour_info(paths: HourPaths) -> dict[str, Any]:
         "after_gap": sum(bool(flag & AFTER_GAP) for flag in flags),
         "clock_doubt": sum(bool(flag & CLOCK_DOUBT) for flag in flags),
         "recovered": sum(bool(flag & RECOVERED) for flag in flags),
+        "byte_order": order_of(open_bytes(paths.bin)),
         "indexed": paths.idx.exists(),
         "archived": paths.zst.exists() or paths.bin.suffix == ".zst",
         "closed": paths.idx.exists() and ends_closed(paths),

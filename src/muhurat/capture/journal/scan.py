@@ -56,6 +56,11 @@ def header_of(data: Bytes, order: ByteOrder) -> Struct:
     return LITTLE_HEADER if order == "little" else HEADER
 
 
+def order_of(data: Bytes) -> Literal["big", "little"]:
+    """The byte order in which a file's first records make sense; `big`, as we write it, if neither."""
+    return "little" if header_of(data, "auto") is LITTLE_HEADER else "big"
+
+
 def scan(
     data: Bytes, start: int = 0, end: int | None = None, *, header: Struct = HEADER, hour: str | None = None
 ) -> Iterator[Found | Damage]:

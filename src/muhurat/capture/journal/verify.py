@@ -20,7 +20,7 @@ from muhurat.capture.journal.format import (
 from muhurat.capture.journal.lock import writer_pid
 from muhurat.capture.journal.recovery import parse_line
 from muhurat.capture.journal.rows import IndexRows, Row, ScannedRows
-from muhurat.capture.journal.scan import ByteOrder, header_of, open_bytes
+from muhurat.capture.journal.scan import ByteOrder, header_of, open_bytes, order_of
 
 _BATCH: Final = 1024
 _BLOCK: Final = 8 * 1024 * 1024
@@ -29,7 +29,8 @@ _BLOCK: Final = 8 * 1024 * 1024
 class Verification(msgspec.Struct):
     """What one hour holds. `damaged` are byte ranges of the `.bin`; `gaps` what the recorder said it missed.
 
-    `unindexed` records are complete but unknown to the index (their writer died and none came after it); `live` means
+    `byte_order` is that of the headers: `big`, as we write them, or `little` in a file of somebody else's. `unindexed`
+    records are complete but unknown to the index (their writer died and none came after it); `live` means
     that a writer is at work, whose unfinished end is left out.
     """
 
@@ -46,6 +47,7 @@ class Verification(msgspec.Struct):
     recovered: int = 0
     clock_doubt: int = 0
     unindexed: int = 0
+    byte_order: str = "big"
     indexed: bool = True
     closed: bool = False
     live: bool = False
@@ -59,6 +61,7 @@ def verify_hour(paths: HourPaths, byte_order: ByteOrder = "auto") -> Verificatio
     """Check every record of an hour against its header, its index row and its checksum; raises `JournalError`."""
     found = Verification(paths.data.name, live=writer_pid(paths.bin.parent, paths.feed) is not None)
     end = 0
+    found.byte_order = order_of(open_bytes(paths.bin)) if byte_order == "auto" else byte_order
     found.indexed = paths.idx.exists()
     if found.indexed:
         end = _check_index(paths, found)
