@@ -1,0 +1,192 @@
+"""A QuestDB server asked over HTTP (`/exec`): answers row by row, and what went wrong in words."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+import httpx
+
+from muhurat.errors import StoreError
+from muhurat.log import redact
+from muhurat.stores.base import Rows
+from muhurat.stores.questdb.address import Address
+
+CONNECT_S: Final = 5.0
+ANSWER_S: Final = 60.0
+"""A server that says nothing for so long is taken for gone; QuestDB ends queries after a minute itself."""
+
+_BATCH: Final = 10_000
+_DATASET: Final = '"dataset":['
+_INSTANTS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_NS", "DATE"})
+_MICROSECONDS: Final = len("2025-09-02T04:30:00.000000")
+
+
+class Refused(StoreError):
+    """The server's own words about a statement that it does not run; `position` counts its characters from 0."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class Server:
+    """One server; may be asked from several threads."""
+
+    def __init__(self, address: Address) -> None:
+        """Nothing is connected to yet. Raises `StoreError` when the authority's certificate cannot be read."""
+        self.address = address
+        self._http = httpx.Client(
+            base_url=address.base_url,
+            auth=(address.user, address.password) if address.user else None,
+            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+            verify=_trust(address) if address.tls else True,
+        )
+
+    def query(self, sql: str) -> Rows:
+        """The answer to one statement; raises `Refused` when it is wrong, `StoreError` when nobody answers."""
+        response = self._send(sql)
+        chunks = self._chunks(response)
+        header, rest = _header(chunks, self.address)
+        columns = header.get("columns", [])
+        batches = _batches(_rows(rest, chunks, self.address), [column["type"] for column in columns])
+        first = next(batches, [])
+        return Rows([column["name"] for column in columns], _chained(first, batches))
+
+    def table(self, sql: str) -> list[dict[str, Any]]:
+        """All rows of a short answer."""
+        return list(self.query(sql).dicts())
+
+    def run(self, statement: str) -> None:
+        """Have a statement carried out that has no answer."""
+        self.table(statement)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _send(self, sql: str) -> httpx.Response:
+        request = self._http.build_request("GET", "/exec", params={"query": sql})
+        try:
+            response = self._http.send(request, stream=True)
+            if not response.is_success:
+                response.read()
+        except httpx.HTTPError as error:
+            raise unreachable(self.address, error) from error
+        if not response.is_success:
+            raise _refusal(self.address, response)
+        return response
+
+    def _chunks(self, response: httpx.Response) -> Iterator[str]:
+        try:
+            yield from response.iter_text()
+        except httpx.HTTPError as error:
+            raise unreachable(self.address, error) from error
+        finally:
+            response.close()
+
+
+def unreachable(address: Address, error: BaseException) -> StoreError:
+    """Nobody answers there, or not in QuestDB's way; trying again may help."""
+    told = redact(str(error)) or type(error).__name__
+    hint = "start it, or correct host and port in the desk file's stores.ticks (QUESTDB_HOST and QUESTDB_PORT in .env)"
+    if isinstance(error, httpx.ProtocolError):
+        hint = (
+            f"it wants the port of QuestDB's HTTP interface, usually 9000, not that of PostgreSQL's or another; {hint}"
+        )
+    return StoreError(f"{address.place} cannot be reached: {told}", permanent=False, hint=hint)
+
+
+def unauthorised(address: Address) -> StoreError:
+    """The server does not take our name and password."""
+    who = f"the user {address.user!r}" if address.user else "a desk without user and password"
+    return StoreError(
+        f"{address.place} refuses {who} (401 Unauthorized)",
+        hint="check user and password in the desk file's stores.ticks (QUESTDB_USER and QUESTDB_PASSWORD in .env)",
+    )
+
+
+def _refusal(address: Address, response: httpx.Response) -> StoreError:
+    if response.status_code in (401, 403):
+        return unauthorised(address)
+    try:
+        document = response.json()
+        return Refused(str(document["error"]), int(document.get("position", 0)))
+    except (ValueError, KeyError, TypeError):
+        return _not_questdb(address, f"HTTP {response.status_code}, {response.text[:100]!r}")
+
+
+def _not_questdb(address: Address, told: str) -> StoreError:
+    return StoreError(
+        f"{address.place} answers, but not as QuestDB does: {redact(told)}",
+        permanent=False,
+        hint="it wants the port of QuestDB's HTTP interface, usually 9000: correct stores.ticks (QUESTDB_PORT in .env)",
+    )
+
+
+def _trust(address: Address) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if address.ca:
+        try:
+            context.load_verify_locations(address.ca)
+        except OSError as error:
+            raise StoreError(f"the certificates {address.ca} cannot be read: {error}") from error
+    return context
+
+
+def _header(chunks: Iterator[str], address: Address) -> tuple[Mapping[str, Any], str]:
+    """What comes before the rows, and the text in which they begin. Inside a string the mark's quotes are escaped."""
+    text = ""
+    for chunk in chunks:
+        text += chunk
+        at = text.find(_DATASET)
+        if at >= 0:
+            return json.loads(f"{text[:at]}{_DATASET}]}}"), text[at + len(_DATASET) :]
+    try:
+        header: Mapping[str, Any] = json.loads(text)
+        return header, "]"
+    except ValueError as error:
+        raise _not_questdb(address, text[:100]) from error
+
+
+def _rows(text: str, chunks: Iterator[str], address: Address) -> Iterator[list[Any]]:
+    """Row after row as the text comes in; a row that is not yet whole waits for more."""
+    decode, at = json.JSONDecoder().raw_decode, 0
+    while True:
+        if text[at : at + 1] == ",":
+            at += 1
+        if text[at : at + 1] == "]":
+            for _ in chunks:  # to the end, so that the connection can be used again
+                pass
+            return
+        try:
+            row, at = decode(text, at)
+        except ValueError:
+            more = next(chunks, None)
+            if more is None:
+                raise StoreError(f"{address.place} broke off in the middle of an answer", permanent=False) from None
+            text, at = text[at:] + more, 0
+            continue
+        yield row
+
+
+def _batches(rows: Iterator[list[Any]], types: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+    instants = [place for place, kind in enumerate(types) if kind in _INSTANTS]
+    while batch := list(islice(rows, _BATCH)):
+        for row in batch:
+            for place in instants:
+                row[place] = _instant(row[place])
+        yield [tuple(row) for row in batch]
+
+
+def _instant(text: str | None) -> datetime | None:
+    """UTC without a zone, to the microsecond."""
+    return None if text is None else datetime.fromisoformat(text.removesuffix("Z")[:_MICROSECONDS])
+
+
+def _chained(first: list[tuple[Any, ...]], rest: Iterator[list[tuple[Any, ...]]]) -> Iterator[list[tuple[Any, ...]]]:
+    yield first
+    yield from rest
