@@ -13,8 +13,9 @@ import pytest
 from muhurat.clock import Clock, ManualClock
 from muhurat.errors import StoreError
 from muhurat.stores.base import QueryError, TickStore, hour_number
-from muhurat.stores.parquet import ParquetTickStore
+from muhurat.stores.registry import open_tick_store
 from muhurat.stores.schema import TABLES
+from tests.servers.questdb import QuestDb
 from tests.stores.ticks import HOUR, TEN, ticks
 
 NAN = float("nan")
@@ -23,20 +24,27 @@ UTC_TEN = datetime(2025, 9, 2, 4, 30)  # noqa: DTZ001 - as stores give it: UTC w
 Opener = Callable[[Clock], TickStore]
 
 
-def parquet(folder: Path, clock: Clock) -> TickStore:
-    return ParquetTickStore(folder / "ticks", clock, universe=folder / "universe")
+def parquet(request: pytest.FixtureRequest) -> str:
+    return "parquet:///./data/ticks"
 
 
-STORES: dict[str, Callable[[Path, Clock], TickStore]] = {"parquet": parquet}
+def questdb(request: pytest.FixtureRequest) -> str:
+    server: QuestDb = request.getfixturevalue("questdb")
+    return server.url
 
 
-@pytest.fixture(params=STORES)
+STORES: dict[str, Callable[[pytest.FixtureRequest], str]] = {"parquet": parquet, "questdb": questdb}
+"""The URL of an empty store of each kind."""
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.servers] * (name != "parquet")) for name in STORES])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens the same data again and again, as processes do one after the other."""
+    url = STORES[request.param](request)
     opened: list[TickStore] = []
 
     def opener(clock: Clock) -> TickStore:
-        opened.append(STORES[request.param](tmp_path, clock))
+        opened.append(open_tick_store(url, base=tmp_path, clock=clock, universe=tmp_path / "data" / "universe"))
         return opened[-1]
 
     yield opener

@@ -116,10 +116,8 @@ class QuestDb:
         return rows
 
     def clear(self) -> None:
-        """Drop every table and view."""
-        for (name,) in self.query("SELECT view_name FROM views()"):
-            self.query(f'DROP VIEW "{name}"')
-        for (name,) in self.query("SELECT table_name FROM tables()"):
+        """Drop every table that was ever written to, but not the note of which tables there are."""
+        for (name,) in self.query("SELECT name FROM wal_tables() WHERE sequencerTxn > 0 AND name != 'muhurat_schema'"):
             self.query(f'DROP TABLE "{name}"')
 
     def applied(self, table: str) -> None:

@@ -1,15 +1,22 @@
-"""A QuestDB server asked over HTTP (`/exec`): answers row by row, and what went wrong in words."""
+"""A QuestDB server asked over HTTP (`/exec`): answers row by row, and what went wrong in words.
+
+Over the standard library's client, which is patient: a statement that fails only at its first row makes the server
+(9.3.2) put a second status line among the headers, `HTTP/1.1 200 OK` first, and stricter clients give up there.
+"""
 
 from __future__ import annotations
 
 import json
 import ssl
+from base64 import b64encode
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from itertools import islice
 from typing import Any, Final
-
-import httpx
+from urllib.parse import quote
 
 from muhurat.errors import StoreError
 from muhurat.log import redact
@@ -21,7 +28,11 @@ ANSWER_S: Final = 60.0
 """A server that says nothing for so long is taken for gone; QuestDB ends queries after a minute itself."""
 
 _BATCH: Final = 10_000
+_CHUNK_BYTES: Final = 1 << 17
 _DATASET: Final = '"dataset":['
+_KNOWN: Final = frozenset({"columns", "ddl", "dml", "error"})
+"""An answer has one of these."""
+
 _INSTANTS: Final = frozenset({"TIMESTAMP", "TIMESTAMP_NS", "DATE"})
 _MICROSECONDS: Final = len("2025-09-02T04:30:00.000000")
 
@@ -35,22 +46,18 @@ class Refused(StoreError):
 
 
 class Server:
-    """One server; may be asked from several threads."""
+    """One server; may be asked from several threads. Connections are used again while the server keeps them."""
 
     def __init__(self, address: Address) -> None:
         """Nothing is connected to yet. Raises `StoreError` when the authority's certificate cannot be read."""
         self.address = address
-        self._http = httpx.Client(
-            base_url=address.base_url,
-            auth=(address.user, address.password) if address.user else None,
-            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
-            verify=_trust(address) if address.tls else True,
-        )
+        self._trust = _trust(address) if address.tls else None
+        self._headers = {"Authorization": _basic(address)} if address.user else {}
+        self._idle: list[HTTPConnection] = []
 
     def query(self, sql: str) -> Rows:
         """The answer to one statement; raises `Refused` when it is wrong, `StoreError` when nobody answers."""
-        response = self._send(sql)
-        chunks = self._chunks(response)
+        chunks = self._answer(f"/exec?query={quote(sql, safe='')}")
         header, rest = _header(chunks, self.address)
         columns = header.get("columns", [])
         batches = _batches(_rows(rest, chunks, self.address), [column["type"] for column in columns])
@@ -66,37 +73,53 @@ class Server:
         self.table(statement)
 
     def close(self) -> None:
-        self._http.close()
+        while self._idle:
+            self._idle.pop().close()
 
-    def _send(self, sql: str) -> httpx.Response:
-        request = self._http.build_request("GET", "/exec", params={"query": sql})
+    def _answer(self, path: str) -> Iterator[str]:
+        """The text of an answer as it comes in."""
         try:
-            response = self._http.send(request, stream=True)
-            if not response.is_success:
-                response.read()
-        except httpx.HTTPError as error:
+            connection, response = self._ask(path)
+            if response.status in (401, 403):
+                connection.close()
+                raise unauthorised(self.address)
+            decoder = getincrementaldecoder("utf-8")("replace")
+            while chunk := response.read1(_CHUNK_BYTES):
+                yield decoder.decode(chunk)
+        except (OSError, HTTPException) as error:
             raise unreachable(self.address, error) from error
-        if not response.is_success:
-            raise _refusal(self.address, response)
-        return response
+        self._idle.append(connection)
 
-    def _chunks(self, response: httpx.Response) -> Iterator[str]:
-        try:
-            yield from response.iter_text()
-        except httpx.HTTPError as error:
-            raise unreachable(self.address, error) from error
-        finally:
-            response.close()
+    def _ask(self, path: str) -> tuple[HTTPConnection, HTTPResponse]:
+        while self._idle:
+            connection = self._idle.pop()
+            with suppress(ConnectionError):  # idle for longer than the server keeps connections, or it started anew
+                return connection, self._exchange(connection, path)
+            connection.close()
+        connection = self._connect()
+        return connection, self._exchange(connection, path)
+
+    def _exchange(self, connection: HTTPConnection, path: str) -> HTTPResponse:
+        connection.request("GET", path, headers=self._headers)
+        return connection.getresponse()
+
+    def _connect(self) -> HTTPConnection:
+        host, port = self.address.host, self.address.port
+        if self._trust is None:
+            connection = HTTPConnection(host, port, timeout=CONNECT_S)
+        else:
+            connection = HTTPSConnection(host, port, timeout=CONNECT_S, context=self._trust)
+        connection.connect()
+        connection.sock.settimeout(ANSWER_S)
+        return connection
 
 
 def unreachable(address: Address, error: BaseException) -> StoreError:
     """Nobody answers there, or not in QuestDB's way; trying again may help."""
     told = redact(str(error)) or type(error).__name__
     hint = "start it, or correct host and port in the desk file's stores.ticks (QUESTDB_HOST and QUESTDB_PORT in .env)"
-    if isinstance(error, httpx.ProtocolError):
-        hint = (
-            f"it wants the port of QuestDB's HTTP interface, usually 9000, not that of PostgreSQL's or another; {hint}"
-        )
+    if isinstance(error, HTTPException):
+        hint = f"it wants the port of QuestDB's HTTP interface, usually 9000, and not PostgreSQL's; {hint}"
     return StoreError(f"{address.place} cannot be reached: {told}", permanent=False, hint=hint)
 
 
@@ -109,22 +132,16 @@ def unauthorised(address: Address) -> StoreError:
     )
 
 
-def _refusal(address: Address, response: httpx.Response) -> StoreError:
-    if response.status_code in (401, 403):
-        return unauthorised(address)
-    try:
-        document = response.json()
-        return Refused(str(document["error"]), int(document.get("position", 0)))
-    except (ValueError, KeyError, TypeError):
-        return _not_questdb(address, f"HTTP {response.status_code}, {response.text[:100]!r}")
-
-
 def _not_questdb(address: Address, told: str) -> StoreError:
     return StoreError(
         f"{address.place} answers, but not as QuestDB does: {redact(told)}",
         permanent=False,
         hint="it wants the port of QuestDB's HTTP interface, usually 9000: correct stores.ticks (QUESTDB_PORT in .env)",
     )
+
+
+def _basic(address: Address) -> str:
+    return "Basic " + b64encode(f"{address.user}:{address.password}".encode()).decode()
 
 
 def _trust(address: Address) -> ssl.SSLContext:
@@ -146,10 +163,14 @@ def _header(chunks: Iterator[str], address: Address) -> tuple[Mapping[str, Any],
         if at >= 0:
             return json.loads(f"{text[:at]}{_DATASET}]}}"), text[at + len(_DATASET) :]
     try:
-        header: Mapping[str, Any] = json.loads(text)
-        return header, "]"
+        header = json.loads(text)
     except ValueError as error:
-        raise _not_questdb(address, text[:100]) from error
+        raise _not_questdb(address, repr(text[:100])) from error
+    if not isinstance(header, dict) or not _KNOWN & header.keys():
+        raise _not_questdb(address, repr(text[:100]))
+    if "error" in header:
+        raise Refused(str(header["error"]), int(header.get("position", 0)))
+    return header, "]"
 
 
 def _rows(text: str, chunks: Iterator[str], address: Address) -> Iterator[list[Any]]:
