@@ -16,7 +16,7 @@ from muhurat.app.desk import (
     token_file,
 )
 from muhurat.app.jobs import run_job
-from muhurat.app.recording import prepare_universe, run_decode, run_recorder
+from muhurat.app.recording import ingest_ticks, prepare_universe, run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
 from muhurat.app.trader import replay_decisions, run_trader
@@ -25,6 +25,7 @@ __all__ = [
     "calendar_of",
     "clock_of",
     "day_report",
+    "ingest_ticks",
     "kite",
     "kite_rest",
     "log_in",

@@ -120,8 +120,8 @@ class Outbox:
 
     def _lag(self, state: WalState) -> StoreError:
         return StoreError(
-            f"{self._server.address.place} lags: {state.known - state.applied} transactions of {state.table} are "
-            f"accepted and not yet in the table after {PATIENCE_S:g} s",
+            f"{self._server.address.place} lags: what it accepted for {state.table} is not in the table after "
+            f"{PATIENCE_S:g} s",
             permanent=False,
             hint="give the server a quicker disk or more workers; SELECT * FROM wal_tables() shows how it gets on",
         )
