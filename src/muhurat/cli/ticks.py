@@ -71,9 +71,7 @@ def ingest(
     date: Annotated[
         datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="All hours of this day.")
     ] = None,
-    hour: Annotated[
-        str | None, typer.Option("--hour", metavar="YYYYMMDD_HH00", help="This hour in India.")
-    ] = None,
+    hour: Annotated[str | None, typer.Option("--hour", metavar="YYYYMMDD_HH00", help="This hour in India.")] = None,
     desk: DeskOption = DEFAULT_DESK,
     overlay: OverlayOption = None,
     json: JsonOption = False,

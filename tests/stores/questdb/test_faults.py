@@ -117,7 +117,13 @@ def killed(database: QuestDb) -> Iterator[None]:
 
 @contextmanager
 def suspended(database: QuestDb) -> Iterator[None]:
-    database.query("ALTER TABLE ticks_full SUSPEND WAL")
+    """The log is being applied meanwhile, and whoever finishes that may lift a suspension that is just made."""
+
+    def stays() -> bool:
+        database.query("ALTER TABLE ticks_full SUSPEND WAL")
+        return database.query("SELECT suspended FROM wal_tables() WHERE name = 'ticks_full'") == [[True]]
+
+    wait_until(lambda: all(stays() for _ in range(5)), "the suspension")
     yield
     database.query("ALTER TABLE ticks_full RESUME WAL")
 

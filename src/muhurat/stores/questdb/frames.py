@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -25,8 +25,21 @@ def frame(table: Table, columns: Mapping[str, NDArray[Any]], feed: str) -> pd.Da
     return pd.DataFrame(series, copy=False)
 
 
-def slices(rows: pd.DataFrame, most: int) -> Iterator[pd.DataFrame]:
-    """The rows in stretches of at most so many."""
+def batches(frames: Iterable[pd.DataFrame], most: int) -> Iterator[list[pd.DataFrame]]:
+    """The frames, cut where need be, in batches of at most so many rows."""
+    batch: list[pd.DataFrame] = []
+    size = 0
+    for rows in (part for each in frames for part in _slices(each, most)):
+        if size + len(rows) > most:
+            yield batch
+            batch, size = [], 0
+        batch.append(rows)
+        size += len(rows)
+    if batch:
+        yield batch
+
+
+def _slices(rows: pd.DataFrame, most: int) -> Iterator[pd.DataFrame]:
     for first in range(0, len(rows), most):
         yield rows.iloc[first : first + most]
 

@@ -127,12 +127,13 @@ class Outbox:
         )
 
     def _send(self, lane: _Lane) -> None:
-        from muhurat.stores.questdb.frames import frame, slices  # pandas, which a process that only asks does without
+        from muhurat.stores.questdb.frames import batches, frame  # pandas, which who only asks does without
 
+        frames = (frame(lane.table, columns, feed) for columns, feed in lane.waiting)
         try:
-            for columns, feed in lane.waiting:
-                for rows in slices(frame(lane.table, columns, feed), _ROWS_AT_ONCE):
-                    with self._connected().transaction(lane.table.name) as transaction:
+            for batch in batches(frames, _ROWS_AT_ONCE):
+                with self._connected().transaction(lane.table.name) as transaction:
+                    for rows in batch:
                         transaction.dataframe(rows, at="timestamp")
         except QuestDBError as error:
             self._hang_up()
