@@ -117,8 +117,10 @@ class QuestDb:
 
     def clear(self) -> None:
         """Drop every table that was ever written to, but not the note of which tables there are."""
-        for (name,) in self.query("SELECT name FROM wal_tables() WHERE sequencerTxn > 0 AND name != 'muhurat_schema'"):
-            self.query(f'DROP TABLE "{name}"')
+        stay = [["muhurat_schema"], *self.query("SELECT view_name FROM views()")]
+        for row in self.query("SELECT name FROM wal_tables() WHERE sequencerTxn > 0"):
+            if row not in stay:
+                self.query(f'DROP TABLE "{row[0]}"')
 
     def applied(self, table: str) -> None:
         """Wait until everything that was accepted for a table is in it."""

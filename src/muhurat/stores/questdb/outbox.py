@@ -79,14 +79,10 @@ class Outbox:
         for lane in busy:
             if lane.accepted and states[lane.table.name].known < lane.transaction:
                 lane.take_back()
-        sent = [lane for lane in busy if lane.waiting]
-        for lane in sent:
-            self._send(lane)
-        states = self._states(busy)
-        for lane in sent:
-            lane.accepted, lane.waiting = lane.accepted + lane.waiting, []
-            lane.transaction = states[lane.table.name].known
-        self._await_applied(busy, states)
+        for lane in busy:
+            if lane.waiting:
+                self._send(lane, after=states[lane.table.name].known)
+        self._await_applied(busy)
 
     def close(self) -> None:
         """Let go of the connection; what was not flushed is forgotten."""
@@ -107,8 +103,9 @@ class Outbox:
             states[lane.table.name].refuse_suspended(self._server.address.place)
         return states
 
-    def _await_applied(self, lanes: list[_Lane], states: dict[str, WalState]) -> None:
+    def _await_applied(self, lanes: list[_Lane]) -> None:
         end, pause_s = self._clock.monotonic() + PATIENCE_S, _FIRST_LOOK_S
+        states = self._states(lanes)
         while late := [lane for lane in lanes if states[lane.table.name].applied < lane.transaction]:
             if self._clock.monotonic() > end:
                 raise self._lag(states[late[0].table.name])
@@ -126,7 +123,25 @@ class Outbox:
             hint="give the server a quicker disk or more workers; SELECT * FROM wal_tables() shows how it gets on",
         )
 
-    def _send(self, lane: _Lane) -> None:
+    def _send(self, lane: _Lane, after: int) -> None:
+        """Have a table's rows accepted, as transactions `after` those that its log had before.
+
+        A connection goes on writing to a table that was dropped since it first wrote there, into nothing, and another
+        of the same name has been made meanwhile (seen of 9.3.2): so the log has to have grown.
+        """
+        self._request(lane)
+        known = self._states([lane])[lane.table.name].known
+        if known <= after:
+            self._hang_up()
+            raise StoreError(
+                f"{self._server.address.place} accepted rows of {lane.table.name} that are not in its log",
+                permanent=False,
+                hint="they are sent again",
+            )
+        lane.accepted, lane.waiting = lane.accepted + lane.waiting, []
+        lane.transaction = known
+
+    def _request(self, lane: _Lane) -> None:
         from muhurat.stores.questdb.frames import batches, frame  # pandas, which who only asks does without
 
         frames = (frame(lane.table, columns, feed) for columns, feed in lane.waiting)

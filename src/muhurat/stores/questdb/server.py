@@ -27,6 +27,9 @@ CONNECT_S: Final = 5.0
 ANSWER_S: Final = 60.0
 """A server that says nothing for so long is taken for gone; QuestDB ends queries after a minute itself."""
 
+FIRST_ANSWER_S: Final = 10.0
+"""So long the first answer may take: what never says anything is perhaps no QuestDB."""
+
 _BATCH: Final = 10_000
 _CHUNK_BYTES: Final = 1 << 17
 _DATASET: Final = '"dataset":['
@@ -54,6 +57,7 @@ class Server:
         self._trust = _trust(address) if address.tls else None
         self._headers = {"Authorization": _basic(address)} if address.user else {}
         self._idle: list[HTTPConnection] = []
+        self._answered = False
 
     def query(self, sql: str) -> Rows:
         """The answer to one statement; raises `Refused` when it is wrong, `StoreError` when nobody answers."""
@@ -101,7 +105,9 @@ class Server:
 
     def _exchange(self, connection: HTTPConnection, path: str) -> HTTPResponse:
         connection.request("GET", path, headers=self._headers)
-        return connection.getresponse()
+        response = connection.getresponse()
+        self._answered = True
+        return response
 
     def _connect(self) -> HTTPConnection:
         host, port = self.address.host, self.address.port
@@ -110,7 +116,7 @@ class Server:
         else:
             connection = HTTPSConnection(host, port, timeout=CONNECT_S, context=self._trust)
         connection.connect()
-        connection.sock.settimeout(ANSWER_S)
+        connection.sock.settimeout(ANSWER_S if self._answered else min(ANSWER_S, FIRST_ANSWER_S))
         return connection
 
 
@@ -118,7 +124,7 @@ def unreachable(address: Address, error: BaseException) -> StoreError:
     """Nobody answers there, or not in QuestDB's way; trying again may help."""
     told = redact(str(error)) or type(error).__name__
     hint = "start it, or correct host and port in the desk file's stores.ticks (QUESTDB_HOST and QUESTDB_PORT in .env)"
-    if isinstance(error, HTTPException):
+    if isinstance(error, HTTPException | TimeoutError):
         hint = f"it wants the port of QuestDB's HTTP interface, usually 9000, and not PostgreSQL's; {hint}"
     return StoreError(f"{address.place} cannot be reached: {told}", permanent=False, hint=hint)
 
