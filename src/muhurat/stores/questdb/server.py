@@ -124,7 +124,9 @@ def unreachable(address: Address, error: BaseException) -> StoreError:
     """Nobody answers there, or not in QuestDB's way; trying again may help."""
     told = redact(str(error)) or type(error).__name__
     hint = "start it, or correct host and port in the desk file's stores.ticks (QUESTDB_HOST and QUESTDB_PORT in .env)"
-    if isinstance(error, HTTPException | TimeoutError):
+    if isinstance(error, ssl.SSLCertVerificationError):
+        hint = "a certificate of your own is trusted with ?ca=FILE at the end of stores.ticks"
+    elif isinstance(error, HTTPException | TimeoutError):
         hint = f"it wants the port of QuestDB's HTTP interface, usually 9000, and not PostgreSQL's; {hint}"
     return StoreError(f"{address.place} cannot be reached: {told}", permanent=False, hint=hint)
 
