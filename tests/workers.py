@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 LONGEST: Final = "tests/day/"
 """Whole days, one after the other on one worker, which begins with them."""
 
-TOGETHER: Final = (LONGEST, "tests/jobs/faults/")
+TOGETHER: Final = (LONGEST, "tests/jobs/faults/", "tests/stores/questdb/")
 """Folders whose files share what takes long to start, or would starve one another."""
 
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from muhurat.app import open_desk
+from muhurat.app.adapters import adapters
 from muhurat.capture.journal import JournalWriter
 from muhurat.cli import main
 from muhurat.clock import ManualClock
+from muhurat.stores.schema import TABLES
 from tests.capture.support import FEED, HOUR_NS, MS, NINE
 from tests.capture.test_decode_service import expected_rows, messages
 from tests.servers.processes import free_port
@@ -61,9 +64,7 @@ def test_recorded_hours_are_put_in_once_however_often(desk: Path, capsys: pytest
         ingested = told(capsys)
     assert [(row["hour"], row["records"]) for row in ingested] == [("20250902_0900", 300), ("20250902_1000", 300)]
     assert sum(row["rows"] for row in ingested) == packets
-    counts = " UNION ALL ".join(
-        f"SELECT count(*) AS n FROM {name}" for name in ("ticks_full", "ticks_quote", "ticks_ltp")
-    )
+    counts = " UNION ALL ".join(f"SELECT count(*) AS n FROM {name}" for name in TABLES)
     assert run("ticks", "sql", f"SELECT sum(n) AS n FROM ({counts})", "--desk", desk, "--json") == 0
     assert told(capsys) == [{"n": packets}]
     assert run("ticks", "coverage", "--desk", desk, "--json") == 0
@@ -86,6 +87,15 @@ def test_check_says_how_many_ticks_there_are(desk: Path, capsys: pytest.CaptureF
     found = finding(desk, capsys)
     assert found["verdict"] == "ok"
     assert found["detail"].startswith("questdb://: 1,")
+
+
+def test_the_adapters_info_tells_version_and_rows(desk: Path) -> None:
+    run("ticks", "ingest", "--hour", "20250902_0900", "--desk", desk)
+    opened = open_desk(desk)
+    (ticks,) = (each for each in adapters(opened, ManualClock(NINE)).all if each.name == "ticks")
+    facts = ticks.ask()
+    assert str(facts["version"]).startswith("QuestDB ")
+    assert set(facts["holds"]) == set(TABLES)
 
 
 @pytest.mark.parametrize(

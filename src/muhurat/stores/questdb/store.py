@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from numpy.typing import NDArray
 
@@ -20,7 +20,7 @@ from muhurat.stores.questdb.sql import mentions, prepare
 from muhurat.stores.questdb.tables import prepare as prepare_tables
 from muhurat.stores.schema import TABLES, row_count, table_named
 
-_US_NS = 1000
+_NS_PER_US: Final = 1000
 
 
 class QuestDbTickStore:
@@ -98,7 +98,7 @@ class QuestDbTickStore:
             f"max(timestamp)::long AS last_us FROM {table}"
         )
         for row in self._server.table(sql):
-            times = (row["first_us"] * _US_NS, row["last_us"] * _US_NS)
+            times = (row["first_us"] * _NS_PER_US, row["last_us"] * _NS_PER_US)
             yield Coverage(table, row["feed"], hour_name(row["hour"]), row["rows"], *times)
 
     def _bring_up_universe(self) -> None:
