@@ -69,8 +69,8 @@ def run(
 ) -> None:
     """Follow the journal until `stop` is set, then finish what is in it. The caller closes the store.
 
-    A store that cannot keep rows for now is tried again every second, the journal waits, and `alarm` is told once what
-    is wrong and what helps; raises when it never can.
+    A store that cannot keep rows for now is tried again every second, the journal waits, and `alarm` is told what is
+    wrong, and again when something else helps; raises when it never can.
     """
     with JournalReader(settings.journal, settings.feed, name=READER) as reader:
         service = DecodeService(settings, decode, store, clock, reader, alarm)
@@ -217,7 +217,7 @@ class DecodeService:
                 raise
             if not self._trouble:
                 self._log.error("ticks cannot be kept, the journal waits", error=str(error))
-            if str(error) != self._trouble and self._alarm is not None:
+            if self._alarm is not None and not (self._trouble and error.hint == self._remedy):
                 self._alarm(f"ticks of {self._settings.feed} cannot be kept, the journal waits: {error}", error.hint)
             self._trouble, self._remedy = str(error), error.hint
             self._waiting_since = self._clock.monotonic()

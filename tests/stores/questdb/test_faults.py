@@ -102,7 +102,7 @@ class Desk:
 def desk(tmp_path: Path, questdb: QuestDb, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """Its patience with a silent server is shorter than a real one's."""
     monkeypatch.setattr(outbox, "REQUEST_S", 1.5)
-    monkeypatch.setattr(server, "ANSWER_S", 1.5)
+    monkeypatch.setattr(server, "STATEMENT_S", 1.5)
     made = Desk(tmp_path, questdb.url)
     yield made
     made.end()

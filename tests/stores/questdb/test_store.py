@@ -71,7 +71,7 @@ def test_a_wrong_password_is_named_and_not_tried_again(questdb: QuestDb, tmp_pat
 def test_a_port_that_is_not_its_http_interface_is_named(
     questdb: QuestDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "FIRST_ANSWER_S", 0.5)
+    monkeypatch.setattr(server, "STATEMENT_S", 0.5)
     url = f"questdb://{questdb.host}:{questdb.pg_port}"
     with open_at(url, tmp_path) as store, pytest.raises(StoreError, match="cannot be reached") as caught:
         store.coverage()

@@ -7,6 +7,7 @@ table's log; should the server have lost it (it was restored, or lost power), it
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -184,11 +185,20 @@ def _sender(address: Address) -> Sender:
 
 
 def _failure(address: Address, error: QuestDBError) -> StoreError:
-    told = redact(str(error))
+    told = redact(_told(str(error)))
     if error.code is QuestDBErrorCode.AuthError or "401" in told:
         return unauthorised(address)
+    full = "errno: 28" in told
     return StoreError(
         f"{address.place} does not take rows: {told}",
         permanent=error.code in _FOR_GOOD,
-        hint="see the server's log; the rows are sent again",
+        hint="make room on the server's disk" if full else "see the server's log; the rows are sent again",
     )
+
+
+def _told(text: str) -> str:
+    """The server's own sentence, when the client quotes its answer."""
+    try:
+        return str(json.loads(text[text.index("{") :])["message"])
+    except (ValueError, KeyError, TypeError):
+        return text

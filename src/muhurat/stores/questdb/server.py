@@ -24,13 +24,14 @@ from muhurat.stores.base import Rows
 from muhurat.stores.questdb.address import Address
 
 CONNECT_S: Final = 5.0
-ANSWER_S: Final = 60.0
-"""A server that says nothing for so long is taken for gone; QuestDB ends queries after a minute itself."""
+STATEMENT_S: Final = 8.0
+"""A server that says nothing about a short statement for so long is taken for gone."""
 
-FIRST_ANSWER_S: Final = 10.0
-"""So long the first answer may take: what never says anything is perhaps no QuestDB."""
+ANSWER_S: Final = 60.0
+"""The same of a user's query, which QuestDB ends after a minute itself."""
 
 _BATCH: Final = 10_000
+_SHOWN: Final = 80
 _CHUNK_BYTES: Final = 1 << 17
 _DATASET: Final = '"dataset":['
 _KNOWN: Final = frozenset({"columns", "ddl", "dml", "error"})
@@ -57,11 +58,10 @@ class Server:
         self._trust = _trust(address) if address.tls else None
         self._headers = {"Authorization": _basic(address)} if address.user else {}
         self._idle: list[HTTPConnection] = []
-        self._answered = False
 
-    def query(self, sql: str) -> Rows:
+    def query(self, sql: str, *, patience_s: float | None = None) -> Rows:
         """The answer to one statement; raises `Refused` when it is wrong, `StoreError` when nobody answers."""
-        chunks = self._answer(f"/exec?query={quote(sql, safe='')}")
+        chunks = self._answer(f"/exec?query={quote(sql, safe='')}", patience_s or ANSWER_S)
         header, rest = _header(chunks, self.address)
         columns = header.get("columns", [])
         batches = _batches(_rows(rest, chunks, self.address), [column["type"] for column in columns])
@@ -69,8 +69,14 @@ class Server:
         return Rows([column["name"] for column in columns], _chained(first, batches))
 
     def table(self, sql: str) -> list[dict[str, Any]]:
-        """All rows of a short answer."""
-        return list(self.query(sql).dicts())
+        """All rows of a short answer to a statement of our own; raises `StoreError`."""
+        try:
+            return list(self.query(sql, patience_s=STATEMENT_S).dicts())
+        except Refused as error:
+            raise StoreError(
+                f"{self.address.place} refuses {sql[:_SHOWN]!r}: {error}",
+                hint="has the user the right to it, and is the server of version 9.3 or later?",
+            ) from error
 
     def run(self, statement: str) -> None:
         """Have a statement carried out that has no answer."""
@@ -80,10 +86,10 @@ class Server:
         while self._idle:
             self._idle.pop().close()
 
-    def _answer(self, path: str) -> Iterator[str]:
+    def _answer(self, path: str, patience_s: float) -> Iterator[str]:
         """The text of an answer as it comes in."""
         try:
-            connection, response = self._ask(path)
+            connection, response = self._ask(path, patience_s)
             if response.status in (401, 403):
                 connection.close()
                 raise unauthorised(self.address)
@@ -94,20 +100,21 @@ class Server:
             raise unreachable(self.address, error) from error
         self._idle.append(connection)
 
-    def _ask(self, path: str) -> tuple[HTTPConnection, HTTPResponse]:
+    def _ask(self, path: str, patience_s: float) -> tuple[HTTPConnection, HTTPResponse]:
         while self._idle:
             connection = self._idle.pop()
             with suppress(ConnectionError):  # idle for longer than the server keeps connections, or it started anew
-                return connection, self._exchange(connection, path)
+                return connection, self._exchange(connection, path, patience_s)
             connection.close()
         connection = self._connect()
-        return connection, self._exchange(connection, path)
+        return connection, self._exchange(connection, path, patience_s)
 
-    def _exchange(self, connection: HTTPConnection, path: str) -> HTTPResponse:
+    def _exchange(self, connection: HTTPConnection, path: str, patience_s: float) -> HTTPResponse:
+        if connection.sock is None:  # the server had said that it would hang up
+            connection.connect()
+        connection.sock.settimeout(patience_s)
         connection.request("GET", path, headers=self._headers)
-        response = connection.getresponse()
-        self._answered = True
-        return response
+        return connection.getresponse()
 
     def _connect(self) -> HTTPConnection:
         host, port = self.address.host, self.address.port
@@ -116,7 +123,6 @@ class Server:
         else:
             connection = HTTPSConnection(host, port, timeout=CONNECT_S, context=self._trust)
         connection.connect()
-        connection.sock.settimeout(ANSWER_S if self._answered else min(ANSWER_S, FIRST_ANSWER_S))
         return connection
 
 

@@ -74,9 +74,7 @@ class QuestDbTickStore:
         try:
             self.flush()
         finally:
-            self._outbox.close()
-            self._server.close()
-            self._locks.release()
+            self._let_go()
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +82,16 @@ class QuestDbTickStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        """After an error nothing more is sent: what was not flushed is for whoever goes on from the journal."""
+        if error is None:
+            self.close()
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._outbox.close()
+        self._server.close()
+        self._locks.release()
 
     def _prepare(self) -> None:
         """Make sure once that the tables are there and are right."""
@@ -97,7 +104,7 @@ class QuestDbTickStore:
             f"SELECT feed, seq / {1 << HOUR_SHIFT} AS hour, count() AS rows, min(timestamp)::long AS first_us, "
             f"max(timestamp)::long AS last_us FROM {table}"
         )
-        for row in self._server.table(sql):
+        for row in self._server.query(sql).dicts():
             times = (row["first_us"] * _NS_PER_US, row["last_us"] * _NS_PER_US)
             yield Coverage(table, row["feed"], hour_name(row["hour"]), row["rows"], *times)
 
