@@ -35,7 +35,7 @@ HOUR: Final = "20250902_1000"
 INSTRUMENTS: Final = 320
 MESSAGES: Final = 250
 PIECES: Final = 2
-TURNS: Final = 5
+TURNS: Final = 4
 
 Columns = dict[str, NDArray[Any]]
 

@@ -122,7 +122,8 @@ class TickStore(Protocol):
         """
 
     def flush(self) -> None:
-        """Make everything appended durable; on return it survives the loss of power. Raises `StoreError`."""
+        """Make everything appended durable: on return it survives the death of any process, and the loss of power as
+        far as the store's own documentation says. Raises `StoreError`."""
 
     def query(self, sql: str) -> Rows:
         """Run one SELECT in the store's own dialect; raises `QueryError` when it is wrong."""
