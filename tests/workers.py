@@ -16,6 +16,7 @@ TOGETHER: Final = {
     "tests/day/test_candle_day.py": "whole days",
     "tests/day/test_short_day.py": "whole days",
     "tests/jobs/faults/": "job faults",
+    "tests/stores/questdb/": "QuestDB",
 }
 """What shares something that takes long to start, or would starve one another, by the name of its group."""
 

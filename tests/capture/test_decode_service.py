@@ -219,8 +219,11 @@ def test_a_store_that_cannot_keep_rows_is_tried_again_and_the_journal_waits(
         raise OSError(28, "No space left on device")
 
     desk.record(message([full()]))
+    alarms: list[str] = []
     with JournalReader(desk.journal, FEED, name=READER) as reader, desk.store() as store:
-        service = DecodeService(desk.settings, decode_message, store, desk.clock, reader)
+        service = DecodeService(
+            desk.settings, decode_message, store, desk.clock, reader, lambda what, _: alarms.append(what)
+        )
         service.step()
         desk.record(message([full()]), at_ns=NINE + SECOND)
         with monkeypatch.context() as patched:
@@ -229,13 +232,18 @@ def test_a_store_that_cannot_keep_rows_is_tried_again_and_the_journal_waits(
                 desk.clock.advance(1)
                 service.step()
             assert "No space left" in service.detail()
+            assert service.gauges()["trouble"] == service.detail()
             assert (service.records, saved_position(desk.journal, READER)) == (1, None)
         desk.clock.advance(1)
         service.step()
         assert service.records == 2
         assert "No space left" not in service.detail()
+        assert service.gauges()["trouble"] == service.gauges()["remedy"] == ""
         service.finish()
     assert kept_rows(desk.store()) == expected_rows(desk.journal)
+    (alarm,) = alarms
+    assert "ticks of desk cannot be kept, the journal waits: " in alarm
+    assert "No space left" in alarm
 
 
 def test_a_store_that_never_can_ends_the_service(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

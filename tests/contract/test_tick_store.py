@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,30 +17,39 @@ import pytest
 from muhurat.clock import Clock, ManualClock
 from muhurat.errors import StoreError
 from muhurat.stores.base import QueryError, TickStore, hour_number
-from muhurat.stores.parquet import ParquetTickStore
+from muhurat.stores.registry import open_tick_store
 from muhurat.stores.schema import TABLES
+from tests.servers.questdb import QuestDb
 from tests.stores.ticks import HOUR, TEN, ticks
 
+ROOT = Path(__file__).parents[2]
 NAN = float("nan")
 UTC_TEN = datetime(2025, 9, 2, 4, 30)  # noqa: DTZ001 - as stores give it: UTC without a zone
 
 Opener = Callable[[Clock], TickStore]
 
 
-def parquet(folder: Path, clock: Clock) -> TickStore:
-    return ParquetTickStore(folder / "ticks", clock, universe=folder / "universe")
+def parquet(request: pytest.FixtureRequest) -> str:
+    return "parquet:///./data/ticks"
 
 
-STORES: dict[str, Callable[[Path, Clock], TickStore]] = {"parquet": parquet}
+def questdb(request: pytest.FixtureRequest) -> str:
+    server: QuestDb = request.getfixturevalue("questdb")
+    return server.url
 
 
-@pytest.fixture(params=STORES)
+STORES: dict[str, Callable[[pytest.FixtureRequest], str]] = {"parquet": parquet, "questdb": questdb}
+"""The URL of an empty store of each kind."""
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.servers] * (name != "parquet")) for name in STORES])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens the same data again and again, as processes do one after the other."""
+    url = STORES[request.param](request)
     opened: list[TickStore] = []
 
     def opener(clock: Clock) -> TickStore:
-        opened.append(STORES[request.param](tmp_path, clock))
+        opened.append(open_tick_store(url, base=tmp_path, clock=clock, universe=tmp_path / "data" / "universe"))
         return opened[-1]
 
     yield opener
@@ -135,6 +148,55 @@ def test_a_row_that_has_changed_replaces_the_old_one(store: TickStore) -> None:
     store.flush()
     found = all_rows(store, "SELECT seq & 4095, last_price FROM ticks_ltp WHERE last_price > 400")
     assert (one_value(store, "SELECT count(*) FROM ticks_ltp"), found) == (10, [(0, 500.75)])
+
+
+def test_two_ticks_of_one_instrument_in_one_millisecond_both_stay(store: TickStore) -> None:
+    alike = ticks([0, 1, 3], symbol=np.array(["SENSEX"] * 3, object), timestamp=np.full(3, TEN // 10**6))
+    store.append("ticks_full", alike, feed="desk")
+    store.flush()
+    assert all_rows(store, "SELECT last_price FROM ticks_full ORDER BY seq") == [(100.0,), (100.25,), (100.75,)]
+
+
+def test_a_row_whose_instrument_got_its_name_later_is_not_doubled(store: TickStore) -> None:
+    for name in ("408065", "INFY"):
+        store.append("ticks_full", ticks(range(3), symbol=np.array([name] * 3, object)), feed="desk")
+        store.flush()
+    assert all_rows(store, "SELECT symbol, count(*) FROM ticks_full GROUP BY symbol") == [("INFY", 3)]
+
+
+APPEND_FOR_EVER = """
+import sys
+from pathlib import Path
+from muhurat.clock import ManualClock
+from muhurat.stores.registry import open_tick_store
+from tests.stores.ticks import TEN, ticks
+
+folder = Path(sys.argv[2])
+store = open_tick_store(sys.argv[1], base=folder, clock=ManualClock(TEN), universe=folder / "data" / "universe")
+for first in range(0, 30_000, 100):
+    store.append("ticks_full", ticks(range(first, first + 100)), feed="desk")
+    store.flush()
+    print(first + 100, flush=True)
+"""
+
+
+def test_an_hour_is_whole_when_it_is_inserted_again_after_a_kill_in_the_middle(
+    open_store: Opener, clock: ManualClock, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = STORES[request.node.callspec.params["open_store"]](request)
+    command = [sys.executable, "-c", APPEND_FOR_EVER, url, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        kept = [int(process.stdout.readline()) for _ in range(7)][-1]
+        time.sleep(random.random() / 20)
+        process.kill()
+    store = open_store(clock)
+    assert one_value(store, "SELECT count(*) FROM ticks_full") >= kept
+    for first in range(0, 30_000, 7_500):
+        store.append("ticks_full", ticks(range(first, first + 7_500)), feed="desk")
+    store.flush()
+    counts = "count(*), count(DISTINCT seq), sum(volume)"
+    assert all_rows(store, f"SELECT {counts} FROM ticks_full") == [(30_000, 30_000, 10 * sum(range(30_000)))]
 
 
 def test_feeds_do_not_disturb_each_other(store: TickStore) -> None:

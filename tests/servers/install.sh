@@ -10,6 +10,8 @@ command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] || missing="$mi
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v dockerd >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || missing="$missing docker.io"
 command -v busybox >/dev/null 2>&1 || missing="$missing busybox-static"
+command -v mvn >/dev/null 2>&1 || missing="$missing maven"
+command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
 command -v gpg >/dev/null 2>&1 || missing="$missing gnupg"
 [ -n "$missing" ] || exit 0
 

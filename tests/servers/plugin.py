@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.servers.docker import docker_engine, mariadb_container, mariadb_image_name
 from tests.servers.mariadb import mariadb, mariadb_database
+from tests.servers.questdb import questdb, questdb_server
 from tests.servers.redis import redis_server, redis_url
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "mariadb_container",
     "mariadb_database",
     "mariadb_image_name",
+    "questdb",
+    "questdb_server",
     "redis_server",
     "redis_url",
 ]

@@ -50,3 +50,18 @@ def test_a_store_whose_library_is_not_installed_names_the_command_that_adds_it(
     with pytest.raises(MissingDriver, match="a_library_that_nobody_installed") as caught:
         open_tick_store("tomorrow:///./x", base=tmp_path, clock=ManualClock(), universe=tmp_path)
     assert "pip install 'muhurat[tomorrow]'" in caught.value.hint
+
+
+def test_questdb_over_tls_needs_the_same_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "store_without.py").write_text("import a_library_that_nobody_installed")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registry, "TICK_STORES", {"questdbs": "store_without"})
+    with pytest.raises(MissingDriver) as caught:
+        open_tick_store("questdbs://host", base=tmp_path, clock=ManualClock(), universe=tmp_path)
+    assert "pip install 'muhurat[questdb]'" in caught.value.hint
+
+
+def test_questdb_also_needs_what_its_client_makes_rows_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("muhurat.stores.questdb.find_spec", lambda _: None)
+    with pytest.raises(MissingDriver, match="'pandas' is not installed"):
+        open_tick_store("questdb://host", base=tmp_path, clock=ManualClock(), universe=tmp_path)

@@ -114,6 +114,14 @@ def test_damaged_files_are_said(desk: MadeDesk) -> None:
     ]
 
 
+def test_ticks_that_cannot_be_kept_are_a_problem_with_the_stores_remedy(desk: MadeDesk) -> None:
+    remedy = "have the server run: ALTER TABLE ticks_full RESUME WAL"
+    desk.say("decode", feed=FEED, trouble="QuestDB has suspended the table ticks_full", remedy=remedy)
+    (problem,) = problems(desk.look())
+    assert problem.what == "ticks of sensex_desk are not kept: QuestDB has suspended the table ticks_full"
+    assert problem.do.startswith(f"{remedy}; nothing is lost")
+
+
 def test_the_worst_comes_first(desk: MadeDesk) -> None:
     desk.record(state="refused", disk_error="full")
     desk.put("trader", "fatal", "exit code 2")

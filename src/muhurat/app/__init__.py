@@ -17,7 +17,7 @@ from muhurat.app.desk import (
 )
 from muhurat.app.instruments import prepare_universe, run_refresh, universe_kind
 from muhurat.app.jobs import run_job
-from muhurat.app.recording import run_decode, run_recorder
+from muhurat.app.recording import ingest_ticks, run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
 from muhurat.app.trader import replay_decisions, run_trader
@@ -26,6 +26,7 @@ __all__ = [
     "calendar_of",
     "clock_of",
     "day_report",
+    "ingest_ticks",
     "kite",
     "kite_rest",
     "log_in",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from muhurat.app.desk import kite_rest, tick_store
 from muhurat.app.parts import cache, reference_store
-from muhurat.clock import Clock
+from muhurat.clock import Clock, SystemClock
 from muhurat.config import Desk
 from muhurat.errors import SessionExpired
 from muhurat.jobs.adapters import Adapter, Adapters
@@ -128,9 +128,17 @@ def _parquet_version(desk: Desk, url: str) -> str:
     return f"DuckDB {duckdb.__version__}"
 
 
+def _questdb_version(desk: Desk, url: str) -> str:
+    with tick_store(desk, SystemClock()) as store:
+        ((version,),) = store.query("SELECT build()")
+    return str(version).removeprefix("Build Information: ").partition(",")[0]
+
+
 _VERSIONS: Final[Mapping[str, Callable[[Desk, str], str]]] = {
     "sqlite": _sqlite_version,
     "mysql": _mysql_version,
     "parquet": _parquet_version,
+    "questdb": _questdb_version,
+    "questdbs": _questdb_version,
     "redis": _redis_version,
 }

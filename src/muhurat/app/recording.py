@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from muhurat.app.desk import calendar_of, kite, start, stop_event, tick_store, token_file
+from muhurat.app.desk import calendar_of, clock_of, kite, start, stop_event, tick_store, token_file
 from muhurat.app.relisting import look_for_new_contracts
 from muhurat.clock import ist
 from muhurat.config import Desk
 from muhurat.errors import UsageError
 from muhurat.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from muhurat.capture.ingest import Ingested
 
 
 def run_recorder(desk: Desk) -> None:
@@ -74,6 +79,7 @@ def _traded_first(desk: Desk) -> list[str]:
 def run_decode(desk: Desk, feed: str | None = None) -> None:
     """The process that keeps a feed's ticks; without a name, those of the desk's only feed."""
     from muhurat.capture.decode_service import DecodeSettings, run
+    from muhurat.supervisor.alerts import Alerts
     from muhurat.venues.kite.decode import decode_message
 
     name = feed or _only_feed(desk)
@@ -86,8 +92,23 @@ def run_decode(desk: Desk, feed: str | None = None) -> None:
         live=desk.run_dir / _live_view(desk, name),
     )
     heartbeat, stop = Heartbeat(service, desk.run_dir, clock), stop_event()
+    alarm = partial(Alerts(desk.run_dir, clock).raise_, "warning")
     with tick_store(desk, clock) as store:
-        run(settings, decode_message, store, clock, heartbeat, stop)
+        run(settings, decode_message, store, clock, heartbeat, stop, alarm)
+
+
+def ingest_ticks(desk: Desk, feed: str | None, chosen: str) -> Iterator[Ingested]:
+    """Put a feed's recorded hours that begin with `chosen` into the tick store, hour after hour."""
+    from muhurat.capture.ingest import ingest, recorded_hours
+    from muhurat.capture.token_names import TokenNames
+    from muhurat.venues.kite.decode import decode_message
+
+    name = feed or _only_feed(desk)
+    names = TokenNames(desk.data_dir / "universe", name)
+    hours = recorded_hours(desk.data_dir / "raw_ticks" / name, name, chosen)
+    with tick_store(desk, clock_of(desk)) as store:
+        for paths in hours:
+            yield ingest(paths, decode_message, names, store)
 
 
 def decode_service_name(desk: Desk, feed: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -38,6 +39,10 @@ _MINUTE_NS: Final = 60 * NS_PER_S
 _LAG_BINS: Final = 6_001
 
 
+Alarm = Callable[[str, str], None]
+"""Takes what is wrong and what a person does about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
     """Which journal to follow and where to show it.
@@ -60,13 +65,15 @@ def run(
     clock: Clock,
     heartbeat: Heartbeat,
     stop: threading.Event,
+    alarm: Alarm | None = None,
 ) -> None:
     """Follow the journal until `stop` is set, then finish what is in it. The caller closes the store.
 
-    A store that cannot keep rows for now is tried again every second, the journal waits; raises when it never can.
+    A store that cannot keep rows for now is tried again every second, the journal waits, and `alarm` is told what is
+    wrong, and again when something else helps; raises when it never can.
     """
     with JournalReader(settings.journal, settings.feed, name=READER) as reader:
-        service = DecodeService(settings, decode, store, clock, reader)
+        service = DecodeService(settings, decode, store, clock, reader, alarm)
         heartbeat.ready()
         while not stop.is_set():
             service.step()
@@ -83,7 +90,13 @@ class DecodeService:
     """One pass after the other over what the journal has to offer."""
 
     def __init__(
-        self, settings: DecodeSettings, decode: MessageDecoder, store: TickStore, clock: Clock, reader: JournalReader
+        self,
+        settings: DecodeSettings,
+        decode: MessageDecoder,
+        store: TickStore,
+        clock: Clock,
+        reader: JournalReader,
+        alarm: Alarm | None = None,
     ) -> None:
         self.records = self.packets = self.rows = self.truncated = self.unknown_tokens = 0
         self.unknown_lengths: Counter[int] = Counter()
@@ -100,7 +113,8 @@ class DecodeService:
         self._waiting_since: float | None = None
         self.behind = False
         """Whether the journal had so much that more is probably there; a little may as well wait for the next."""
-        self._trouble = ""
+        self._trouble = self._remedy = ""
+        self._alarm = alarm
         self._reported_at = float("-inf")
         self._log = get_logger(__name__)
 
@@ -139,7 +153,10 @@ class DecodeService:
         return f"{self.rows:,} ticks of {self.records:,} messages, {self._reader.position}"
 
     def gauges(self) -> dict[str, Any]:
-        """The state in numbers. Lags and ages are desk time; `unknown_lengths` counts packets by their length."""
+        """The state in numbers. Lags and ages are desk time; `unknown_lengths` counts packets by their length.
+
+        `trouble` is why ticks are not kept for now, `remedy` what helps; both empty while they are.
+        """
         now_ns = self._clock.now_ns()
         return {
             "feed": self._settings.feed,
@@ -150,6 +167,8 @@ class DecodeService:
             "unknown_lengths": {str(length): count for length, count in self.unknown_lengths.items()},
             "unknown_tokens": self.unknown_tokens,
             "damaged": len(self._reader.damaged),
+            "trouble": self._trouble,
+            "remedy": self._remedy,
             "lag_ms": self._lag_ns // 1_000_000,
             **self._minute.gauges(now_ns),
         }
@@ -198,12 +217,14 @@ class DecodeService:
                 raise
             if not self._trouble:
                 self._log.error("ticks cannot be kept, the journal waits", error=str(error))
-            self._trouble = str(error)
+            if self._alarm is not None and not (self._trouble and error.hint == self._remedy):
+                self._alarm(f"ticks of {self._settings.feed} cannot be kept, the journal waits: {error}", error.hint)
+            self._trouble, self._remedy = str(error), error.hint
             self._waiting_since = self._clock.monotonic()
             return
         if self._trouble:
             self._log.info("ticks are kept again")
-        self._trouble = ""
+        self._trouble = self._remedy = ""
 
 
 class _Stretch(NamedTuple):

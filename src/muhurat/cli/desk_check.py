@@ -15,6 +15,7 @@ from muhurat import app
 from muhurat.clock import Clock, ist
 from muhurat.config import Desk
 from muhurat.errors import ConfigError, ConfigProblem, MuhuratError
+from muhurat.log import redact
 
 Verdict = Literal["ok", "note", "wrong"]
 _CONNECT_S: Final = 3.0
@@ -126,7 +127,7 @@ def _disk(desk: Desk, clock: Clock) -> Finding:
 def _ticks(desk: Desk, clock: Clock) -> Finding:
     with app.tick_store(desk, clock) as store:
         parts = store.coverage()
-    return Finding("tick store", "ok", f"{desk.stores.ticks}: {sum(part.rows for part in parts):,} ticks")
+    return Finding("tick store", "ok", f"{redact(desk.stores.ticks)}: {sum(part.rows for part in parts):,} ticks")
 
 
 def _page(desk: Desk, clock: Clock) -> Finding:

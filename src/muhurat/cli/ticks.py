@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -22,7 +23,7 @@ app = typer.Typer(
 )
 
 QueryArgument = Annotated[
-    str, typer.Argument(metavar="SELECT", help="One SELECT in the store's dialect: DuckDB's on Parquet files.")
+    str, typer.Argument(metavar="SELECT", help="One SELECT in the store's dialect: DuckDB's on files, QuestDB's there.")
 ]
 
 
@@ -30,7 +31,7 @@ QueryArgument = Annotated[
 def sql(
     query: QueryArgument, desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, json: JsonOption = False
 ) -> None:
-    """Run a query; instants are UTC, `ist(timestamp)` is the clock in India, `now()` the desk's time."""
+    """Run a query; instants are UTC, `now()` is the desk's time; on files `ist(timestamp)` is the clock in India."""
     from muhurat.cli.output import print_json_lines, print_table
 
     with _store(desk, overlay) as store:
@@ -62,6 +63,38 @@ def export(
         count = writers[out.suffix](store.query(query), fresh)
     fresh.replace(out)
     typer.echo(f"{count:,} rows in {out}", err=True)
+
+
+@app.command("ingest")
+def ingest(
+    feed: Annotated[str | None, typer.Option("--feed", metavar="NAME", help="Whose journal [the only feed].")] = None,
+    date: Annotated[
+        datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="All hours of this day.")
+    ] = None,
+    hour: Annotated[str | None, typer.Option("--hour", metavar="YYYYMMDD_HH00", help="This hour in India.")] = None,
+    desk: DeskOption = DEFAULT_DESK,
+    overlay: OverlayOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Put recorded hours into the tick store (again): what is there already stays as it is."""
+    from dataclasses import asdict
+
+    from rich.progress import track
+
+    from muhurat import app as composition
+    from muhurat.cli.output import print_rows
+    from muhurat.errors import UsageError
+    from muhurat.stores.base import hour_number
+
+    if (date is None) == (hour is None):
+        raise UsageError("say which: --date YYYY-MM-DD or --hour YYYYMMDD_HH00")
+    if hour:
+        hour_number(hour)
+    chosen = hour or f"{date:%Y%m%d}"
+    opened = composition.open_desk(desk, overlay or [])
+    done = composition.ingest_ticks(opened, feed, chosen)
+    shown = done if json else track(done, f"ingesting {chosen}", transient=True)
+    print_rows([asdict(ingested) for ingested in shown], as_json=json)
 
 
 @app.command("coverage")

@@ -48,6 +48,14 @@ def hour_name(number: int) -> str:
     return (_EPOCH + number * _HOUR + timedelta(minutes=30)).astimezone(IST).strftime(_HOUR_NAME)
 
 
+def hour_of(seq: NDArray[Any]) -> str:
+    """The one journal hour of these seqs; raises `StoreError` when they are of several."""
+    first, last = int(seq.min()) >> HOUR_SHIFT, int(seq.max()) >> HOUR_SHIFT
+    if first != last:
+        raise StoreError(f"rows of {hour_name(first)} and of {hour_name(last)} cannot be appended together")
+    return hour_name(first)
+
+
 def make_seq(hour: str, record: NDArray[Any], packet: NDArray[Any]) -> NDArray[np.uint64]:
     """The `seq` of packets: `hours since epoch << 44 | record ordinal in the hour << 12 | packet index in the record`.
 
@@ -114,7 +122,8 @@ class TickStore(Protocol):
         """
 
     def flush(self) -> None:
-        """Make everything appended durable; on return it survives the loss of power. Raises `StoreError`."""
+        """Make everything appended durable: on return it survives the death of any process, and the loss of power as
+        far as the store's own documentation says. Raises `StoreError`."""
 
     def query(self, sql: str) -> Rows:
         """Run one SELECT in the store's own dialect; raises `QueryError` when it is wrong."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TICK_STORES: Final[Mapping[str, str]] = {
     "parquet": "muhurat.stores.parquet",
+    "questdb": "muhurat.stores.questdb",
+    "questdbs": "muhurat.stores.questdb",
 }
 """Scheme to module; the module has `open_tick_store(url, *, base, clock, universe)`."""
 
@@ -31,6 +33,9 @@ CACHES: Final[Mapping[str, str]] = {
     "redis": "muhurat.stores.redis.cache",
 }
 """Scheme to module; the module has `open_cache(url, *, base, clock)`."""
+
+_EXTRAS: Final[Mapping[str, str]] = {"questdbs": "questdb"}
+"""The extra of a scheme that is not called as it."""
 
 SCHEMES: Final[Mapping[str, frozenset[str]]] = {
     "ticks": frozenset(TICK_STORES),
@@ -74,7 +79,7 @@ def _driver(url: str, known: Mapping[str, str], what: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("muhurat"):
             raise
-        raise MissingDriver(error.name, scheme) from error
+        raise MissingDriver(error.name, _EXTRAS.get(scheme, scheme)) from error
 
 
 def path_of(url: str, base: Path) -> Path:

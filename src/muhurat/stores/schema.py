@@ -5,10 +5,13 @@ Adding a table is one entry of `TABLES`; every tick store builds its files, tabl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from muhurat.errors import StoreError
 
@@ -122,3 +125,20 @@ def table_named(name: str) -> Table:
         return TABLES[name]
     except KeyError:
         raise StoreError(f"unknown table {name!r}; known: {', '.join(TABLES)}") from None
+
+
+def row_count(table: Table, columns: Mapping[str, NDArray[Any]]) -> int:
+    """How many rows these columns are of the table, the feed being given apart.
+
+    Raises `StoreError` naming a column that the table does not have, lacks or has too short or too long.
+    """
+    if strange := columns.keys() - set(table.names):
+        raise StoreError(f"{table.name} has no column {min(strange)!r}")
+    for column in table.columns:
+        if column.required and column.name not in columns and column.name != "feed":
+            raise StoreError(f"rows need the column {column.name!r}")
+    rows = len(columns["seq"])
+    for name, values in columns.items():
+        if len(values) != rows:
+            raise StoreError(f"the column {name!r} has {len(values)} values for {rows} rows")
+    return rows

@@ -143,6 +143,10 @@ def _of_reading(shot: Snapshot) -> Iterator[Problem]:
         lines = number_of(shot.decisions.damaged, "line")
         yield Problem(f"{lines} of today's decisions cannot be read", f"look at {shot.decisions.path}")
     for feed, gauges in shot.decoders.items():
+        if trouble := gauges.get("trouble"):
+            remedy = f"{gauges['remedy']}; " if gauges.get("remedy") else ""
+            told = f"ticks of {feed} are not kept: {trouble}"
+            yield Problem(told, f"{remedy}nothing is lost, the journal has them; they are kept as soon as it can be")
         if damaged := gauges.get("damaged"):
             places = number_of(int(damaged), "place")
             yield Problem(f"the journal of {feed} is damaged in {places}", "see: muhurat journal verify")

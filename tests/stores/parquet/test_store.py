@@ -61,7 +61,7 @@ def test_what_an_earlier_process_left_untidy_is_tidied_too(tmp_path: Path) -> No
     killed = open_store(tmp_path)
     for number in range(5):
         put(killed, range(number, number + 1))
-    os.close(killed._locks.pop("desk"))
+    killed._locks.release()
     store = open_store(tmp_path)
     put(store, range(1), ELEVEN)
     store.close()

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from muhurat.errors import StoreError
-from muhurat.stores.schema import VERSION, Column, Kind, Table
+from muhurat.stores.schema import VERSION, Column, Kind, Table, row_count
 
 ROW_GROUP: Final = 1 << 17
 _VERSION_KEY: Final = b"muhurat.schema"
@@ -47,9 +47,7 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 def to_arrow(table: Table, columns: Mapping[str, NDArray[Any]], feed: str) -> pa.Table:
     """Arrays as rows of the table; what a column calls "none" becomes null. Raises `StoreError` naming the offender."""
-    if strange := columns.keys() - set(table.names):
-        raise StoreError(f"{table.name} has no column {min(strange)!r}")
-    rows = len(columns["seq"]) if "seq" in columns else 0
+    rows = row_count(table, columns)
     valid = _valid(table, columns)
     arrays = [_array(column, columns, rows, feed, valid) for column in table.columns]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
@@ -74,11 +72,7 @@ def _array(
         return pa.DictionaryArray.from_arrays(_numbers(pa.int32(), np.zeros(rows, np.int32)), pa.array([feed]))
     values = columns.get(column.name)
     if values is None:
-        if column.required:
-            raise StoreError(f"rows need the column {column.name!r}")
         return pa.nulls(rows, _ARROW[column.kind])
-    if len(values) != rows:
-        raise StoreError(f"the column {column.name!r} has {len(values)} values for {rows} rows")
     if column.none_with is not None and column.none_with not in columns:
         return pa.nulls(rows, _ARROW[column.kind])
     return _of_kind(column.kind, values, valid.get(column.none_with or column.name))

@@ -5,43 +5,22 @@ Circuit limits are in no packet, so they are null here.
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import pyarrow as pa
 
-from muhurat.errors import StoreError
 from muhurat.stores.schema import LEVELS
+from muhurat.stores.universe_files import universe_files
 
 NAMED_VIEW: Final = "ticks_full_named"
 UNIVERSE: Final = "universe"
-
-_FILE: Final = re.compile(r"(?P<feed>.+)_(?P<day>\d{8})\.json")
 
 _SAME: Final = (
     "seq, feed, ts_event, ts_recv_ns, instrument_token, last_price, last_quantity, volume, oi, oi_day_high, "
     "oi_day_low, open, high, low, close, average_price, buy_quantity, sell_quantity, net_change, last_trade_time, "
     "exchange_timestamp"
 )
-
-
-class _Entry(msgspec.Struct):
-    """What the view takes from an instrument of a universe file."""
-
-    token: int
-    exchange: str | None = None
-    type: str | None = None
-    asset_class: str | None = None
-    underlying: str | None = None
-    expiry: date | None = None
-
-
-class _UniverseFile(msgspec.Struct):
-    instruments: dict[str, _Entry]
-    reserve: dict[str, _Entry] = {}
 
 
 _SCHEMA: Final = pa.schema(
@@ -65,26 +44,14 @@ def universe_rows(directory: Path) -> pa.Table:
     Raises `StoreError` for a spoilt file.
     """
     rows = []
-    for path in sorted(directory.glob("*.json")):
-        named = _FILE.fullmatch(path.name)
-        if named is None:
-            continue
-        day = date.fromisoformat(named["day"])
-        universe = _read(path)
-        for symbol, entry in {**universe.reserve, **universe.instruments}.items():
+    for file in universe_files(directory):
+        for symbol, entry in file.read().items():
             about = (entry.token, entry.exchange, entry.type, entry.asset_class, entry.underlying, entry.expiry)
-            rows.append((named["feed"], day, symbol, *about))
+            rows.append((file.feed, file.day, symbol, *about))
     columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
     return pa.Table.from_arrays(
         [pa.array(values, field.type) for values, field in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA
     )
-
-
-def _read(path: Path) -> _UniverseFile:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_UniverseFile)
-    except (OSError, msgspec.DecodeError) as error:
-        raise StoreError(f"the universe file {path} cannot be read: {error}") from error
 
 
 def named_view() -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -18,7 +16,8 @@ from numpy.typing import NDArray
 from muhurat.clock import Clock
 from muhurat.errors import StoreError
 from muhurat.log import get_logger
-from muhurat.stores.base import HOUR_SHIFT, Coverage, Rows, hour_name
+from muhurat.stores.base import Coverage, Rows, hour_of
+from muhurat.stores.feed_locks import FeedLocks
 from muhurat.stores.parquet.columns import by_seq, to_arrow
 from muhurat.stores.parquet.coverage import coverage_of
 from muhurat.stores.parquet.layout import check_feed, hour_directories, hour_directory, hour_of_directory, live_parts
@@ -67,14 +66,14 @@ class ParquetTickStore:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="parquet")
         self._partitions: dict[_Key, Partition] = {}
         self._closing: list[_Key] = []
-        self._locks: dict[str, int] = {}
+        self._locks = FeedLocks(directory, str(directory))
 
     def append(self, table: str, columns: Mapping[str, NDArray[Any]], *, feed: str) -> None:
         kind = table_named(table)
         rows = to_arrow(kind, columns, feed)
         if not len(rows):
             return
-        key = (table, feed, _hour_of(columns["seq"]))
+        key = (table, feed, hour_of(columns["seq"]))
         self._lock(feed)
         waiting = self._waiting.setdefault(key, _Waiting())
         if waiting.count >= EARLY_ROWS and int(columns["seq"].min()) > waiting.last:
@@ -109,9 +108,7 @@ class ParquetTickStore:
             self._writer.shutdown()
             self._partitions.clear()
             self._closing.clear()
-            for fd in self._locks.values():
-                os.close(fd)
-            self._locks.clear()
+            self._locks.release()
 
     def __enter__(self) -> Self:
         return self
@@ -191,25 +188,6 @@ class ParquetTickStore:
             return False
 
     def _lock(self, feed: str) -> None:
-        """One appending process per feed, by a lock that dies with it."""
-        if feed in self._locks:
-            return
         check_feed(feed)
         make_directory(self._directory)
-        path = self._directory / f".{feed}.lock"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(fd)
-            raise StoreError(
-                f"another process appends ticks of {feed!r} to {self._directory}", hint="stop its decode service first"
-            ) from error
-        self._locks[feed] = fd
-
-
-def _hour_of(seq: NDArray[Any]) -> str:
-    first, last = int(seq.min()) >> HOUR_SHIFT, int(seq.max()) >> HOUR_SHIFT
-    if first != last:
-        raise StoreError(f"rows of {hour_name(first)} and of {hour_name(last)} cannot be appended together")
-    return hour_name(first)
+        self._locks.take(feed)
