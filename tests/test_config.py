@@ -132,7 +132,7 @@ trading:
     loaded = load(tmp_path, desk.replace("15:20", '"15:20"'))
     assert loaded.trading is not None
     assert loaded.trading.square_off_time == time(15, 20)
-    assert loaded.unread_keys == ("feeds.sensex_desk.publish",)
+    assert loaded.unread_keys == ()
 
 
 def test_a_desk_cannot_be_changed_once_loaded(tmp_path: Path) -> None:
