@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from random import Random
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from muhurat.capture.journal import Position, Record
 from muhurat.capture.stream_records import ForeignEntry, StreamedRecord, id_of, position_of, record_of
@@ -169,18 +169,15 @@ class Follower:
             if place is None or (last is not None and place <= last):
                 continue
             self._last = place
-            if last is None or (place.hour == last.hour and place.ordinal == last.ordinal + 1):
+            before = _before(place, entry)
+            if last is None or before is None or before == last or (entry is entries[0] and self._was_anothers(before)):
                 continue
-            gap = _gap(last, place, entry)
-            if gap is not None and not self._was_anothers(gap, first=entry is entries[0]):
-                self._note(gap)
+            known = before.ordinal - last.ordinal if before.hour == last.hour else None
+            self._note(Gap(last, place, known, "no longer in the stream"))
 
-    def _was_anothers(self, gap: Gap, *, first: bool) -> bool:
-        """Whether another consumer of the group got what we did not; that can only be before the first of a read."""
-        if not first or not self._group.shared():
-            return False
-        before = gap.until.ordinal - 1
-        return before < 0 or self._group.has(id_of(Position(gap.until.hour, before)))
+    def _was_anothers(self, before: Position) -> bool:
+        """Whether another consumer of the group got the record that should have come before."""
+        return self._group.shared() and self._group.has(id_of(before))
 
     def _note(self, gap: Gap) -> None:
         self.gaps.append(gap)
@@ -205,16 +202,9 @@ class Follower:
         self._kept, self._kept_at = [], self._clock.monotonic()
 
 
-def _gap(last: Position, place: Position, entry: StreamEntry) -> Gap | None:
-    """What is missing between two entries that do not follow one another, if anything is."""
-    why = "no longer in the stream"
-    if place.hour == last.hour:
-        return Gap(last, place, place.ordinal - last.ordinal - 1, why)
-    told: Any = entry.fields.get("prev", b"").decode()
+def _before(place: Position, entry: StreamEntry) -> Position | None:
+    """The record before an entry's, if it is known."""
     if place.ordinal:
-        return Gap(last, place, None, why)
-    if not told or Position.parse(told) == last:
-        return None
-    before = Position.parse(told)
-    known = before.ordinal - last.ordinal if before.hour == last.hour else None
-    return Gap(last, place, known, why)
+        return Position(place.hour, place.ordinal - 1)
+    told = entry.fields.get("prev", b"").decode()
+    return Position.parse(told) if told else None

@@ -66,6 +66,7 @@ def run(settings: PublishSettings, stream: Stream, clock: Clock, heartbeat: Hear
     `StoreError` for what no retry can mend.
     """
     with Publisher(settings, stream, clock, Random()) as publisher:
+        publisher.report(heartbeat, now=True)
         heartbeat.ready()
         while not stop.is_set():
             if not publisher.step():
