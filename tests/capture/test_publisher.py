@@ -202,16 +202,18 @@ def test_before_anything_is_recorded_it_waits(recording: Recording) -> None:
 def test_a_redis_that_is_full_or_away_is_tried_again(recording: Recording, redis_server: RedisServer) -> None:
     with recording.publisher() as publisher:
         recording.record(*payloads(20))
-        assert publisher.step()
-        publisher.step()
+        while publisher.step():
+            pass
         recording.redis.config_set("maxmemory", 1)
-        recording.record(*payloads(20), at_ns=NINE + 100 * MS)
-        for _ in range(3):
-            publisher.step()
+        try:
+            recording.record(*payloads(20), at_ns=NINE + 100 * MS)
+            while publisher.step():
+                pass
+        finally:
+            recording.redis.config_set("maxmemory", 0)
         assert "20 records wait in the journal" in publisher.detail()
         assert "maxmemory" in publisher.detail()
         assert publisher.gauges()["state"] == "away"
-        recording.redis.config_set("maxmemory", 0)
         with redis_server.stopped():
             for _ in range(3):
                 recording.clock.advance(10)
@@ -234,8 +236,8 @@ def test_the_lag_is_the_age_of_the_newest_entry(recording: Recording) -> None:
         recording.record(b"y", at_ns=NINE + 10_000 * MS)
         recording.clock.set(NINE + 12_000 * MS)
         assert publisher.gauges()["lag_s"] == 12
-        publisher.step()
-        publisher.step()
+        while publisher.step():
+            pass
         assert publisher.gauges()["lag_s"] == 0
 
 

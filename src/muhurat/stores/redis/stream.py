@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from redis.exceptions import RedisError, ResponseError
@@ -110,16 +109,20 @@ class RedisStream:
 
     def append(self, entries: Sequence[tuple[StreamId, Sequence[bytes]]]) -> None:
         pieces: list[bytes] = []
-        head, cost, total = self._head, self.cost, 0
+        head, size = self._head, 0
         for (ms, number), values in entries:
-            size = cost(len(values[-1]))
-            total += size
-            self._add((ms, number), size)
+            payload = values[-1]
             place = b"%d-%d" % (ms, number)
-            small = chain.from_iterable((len(value), value) for value in values[:-1])
-            pieces.append(head % (len(place), place, *small, len(values[-1])))
-            pieces.append(values[-1])
+            filled = [len(place), place]
+            for value in values[:-1]:
+                filled.append(len(value))
+                filled.append(value)
+            filled.append(len(payload))
+            pieces.append(head % tuple(filled))
+            pieces.append(payload)
             pieces.append(b"\r\n")
+            size += _cost(len(payload))
+        self._add(entries[-1][0], size)
         trim = self._make_room(entries[0][0])
         try:
             if self._wire is None:
