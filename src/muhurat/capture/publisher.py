@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,8 @@ class Publisher:
         self._chance = chance
         self._wanted = saved_position(settings.journal, READER)
         self._reader = self._open(self._wanted)
+        self._thread = ThreadPoolExecutor(1, "read-ahead")
+        self._ahead: Future[list[Record]] | None = None
         self._before: Position | None = None
         self._reached: Position | None = None
         self._connected = False
@@ -159,6 +162,7 @@ class Publisher:
 
     def close(self) -> None:
         """Keep the place and let go of the journal."""
+        self._thread.shutdown()
         self._save(now=True)
         self._reader.close()
 
@@ -217,11 +221,21 @@ class Publisher:
         return bool(records)
 
     def _read(self) -> list[Record]:
-        """About a batch of records: while the server takes one, the next is read."""
-        records = self._reader.read_records(max(1, min(_RECORDS_AT_ONCE, self._batch_bytes // self._mean_bytes)))
+        """About a batch of records; when there is more, a thread reads it while the server takes this one."""
+        most = max(1, min(_RECORDS_AT_ONCE, self._batch_bytes // self._mean_bytes))
+        ahead, self._ahead = self._ahead, None
+        records = ahead.result() if ahead is not None else self._reader.read_records(most)
         if records:
             self._mean_bytes = 1 + sum(len(record.payload) for record in records) // len(records)
+        if len(records) >= most:
+            self._ahead = self._thread.submit(self._reader.read_records, most)
         return records
+
+    def _give_back(self) -> Place:
+        """The next record to publish, with nothing read ahead of it."""
+        ahead, self._ahead = self._ahead, None
+        records = ahead.result() if ahead is not None else []
+        return Place(records[0].position if records else self._reader.position, self._before)
 
     def _batches(self, records: list[Record]) -> Iterator[list[Record]]:
         batch: list[Record] = []
@@ -254,14 +268,14 @@ class Publisher:
         if at - self._looked_at < _LOOK_EVERY_S:
             return
         self._looked_at = at
-        if self._reader.behind()[1] <= self._stream.limit_bytes:
+        if self._waiting()[1] <= self._stream.limit_bytes:
             return
         self._acknowledged(self._stream.settle())
-        here = Place(self._reader.position, self._before)
+        here = self._give_back()
         found = skip(self._stream, self._settings.journal, self._settings.feed, here, self._wanted)
+        self._go_to(Place(found.start, found.last))
         if found.start == here.start:
             return
-        self._go_to(Place(found.start, found.last))
         self._reached = found.start
         self.dropped_records += found.records
         self.dropped_bytes += found.bytes
@@ -270,21 +284,27 @@ class Publisher:
             self._log.warning("the stream is too far behind, records are left out", **left_out)
 
     def _go_to(self, place: Place) -> None:
+        self._give_back()
         self._reader.close()
         self._reader = self._open(place.start)
         self._before = place.last
-        self._looked_at = float("-inf")
 
     def _open(self, start: Position | None) -> JournalReader:
         return JournalReader(self._settings.journal, self._settings.feed, start, name=READER)
 
     def _behind(self) -> tuple[int, int]:
         """Records and bytes that are in the journal and not, for all we know, in the stream."""
-        records, size = self._reader.behind()
+        records, size = self._waiting()
         return (
             records + sum(batch.records for batch in self._under_way),
             size + sum(batch.bytes for batch in self._under_way),
         )
+
+    def _waiting(self) -> tuple[int, int]:
+        """Records and bytes in the journal behind what was read."""
+        if self._ahead is not None:
+            wait([self._ahead])
+        return self._reader.behind()
 
     def _save(self, *, now: bool = False) -> None:
         """Keep the place behind what was acknowledged, not too often: the stream knows it better."""

@@ -31,7 +31,7 @@ class Server:
     """One server: a client that tries everything once, and its address for messages. Nothing is reached yet."""
 
     def __init__(self, url: str, *, setting: str, timeout_s: float) -> None:
-        """`setting` names the key of the desk file that the URL is from. Raises `StoreError` when the URL is wrong."""
+        """`setting` says where the URL is from, for hints. Raises `StoreError` when the URL is wrong."""
         self._setting = setting
         try:
             self.client: Any = Redis.from_url(
@@ -52,14 +52,12 @@ class Server:
         """What to raise for an error of the library's: passing ones say so."""
         told = redact(str(error)) or type(error).__name__
         if isinstance(error, _REFUSES):
-            return StoreError(
-                f"{self.place} refuses the desk: {told}", hint=f"check the password in the desk file's {self._setting}"
-            )
+            return StoreError(f"{self.place} refuses the desk: {told}", hint=f"check the password in {self._setting}")
         if isinstance(error, _AWAY):
             return StoreError(
                 f"{self.place} cannot be reached: {told}",
                 permanent=False,
-                hint=f"start it, or correct {self._setting} in the desk file",
+                hint=f"start it, or correct {self._setting}",
             )
         hint = "raise its maxmemory, or delete what is not needed" if isinstance(error, OutOfMemoryError) else ""
         return StoreError(

@@ -23,7 +23,7 @@ from muhurat.stores.redis.server import Server
 ANSWER_TIMEOUT_S: Final = 2.0
 """A server that takes nothing, or says nothing, for so long is taken for gone."""
 
-SETTING: Final = "stores.stream"
+SETTING: Final = "the desk file's stores.stream"
 
 _NODE_BYTES: Final = 4096
 _NODE_ENTRIES: Final = 100
