@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muhurat.config import Desk, Known, desk_from, load_desk
+from muhurat.config import Desk, Known, desk_from, load_desk, streams_of
 from muhurat.errors import ConfigError
 
 KNOWN = Known(
@@ -148,7 +148,7 @@ trading:
     loaded = load(tmp_path, desk.replace("15:20", '"15:20"'))
     assert loaded.trading is not None
     assert loaded.trading.square_off_time == time(15, 20)
-    assert loaded.unread_keys == ("feeds.sensex_desk.publish",)
+    assert loaded.unread_keys == ()
 
 
 def test_a_desk_cannot_be_changed_once_loaded(tmp_path: Path) -> None:
@@ -162,3 +162,25 @@ def test_no_mapping_whatever_without_a_desk_ends_in_anything_but_named_problems(
     with pytest.raises(ConfigError) as caught:
         desk_from(raw, known=KNOWN)
     assert all(problem.path and problem.message for problem in caught.value.problems)
+
+
+STREAMED = "desk: {{name: x}}\nvenues: {{kite: {{}}}}\nstores: {{stream: {url}}}\nfeeds: {feeds}"
+FEEDS = "{{sso_xvenue: {{{0}}}, sensex_desk: {{{0}}}, third: {{{0}, publish: none}}, own: {{{0}, publish: 'my:own'}}}}"
+FEEDS = FEEDS.format("venue: kite, universe: sensex_atm")
+
+
+def test_feeds_are_published_under_their_usual_names_unless_they_have_others(tmp_path: Path) -> None:
+    desk = load(tmp_path, STREAMED.format(url="redis://host:6379/0", feeds=FEEDS))
+    usual = {"sso_xvenue": "ticks:raw:binary", "sensex_desk": "ticks:raw:sensex_desk"}
+    assert streams_of(desk) == {**usual, "own": "my:own"}
+    assert streams_of(load(tmp_path, STREAMED.format(url="none", feeds=FEEDS))) == {}
+
+
+def test_a_stream_holds_one_feed(tmp_path: Path) -> None:
+    twice = STREAMED.format(url="redis://host:6379/0", feeds=FEEDS.replace("my:own", "ticks:raw:sensex_desk"))
+    told = problems(tmp_path, twice)["feeds.sensex_desk.publish"]
+    assert told.endswith("is the stream of own already (a stream holds one feed: name another)")
+
+
+def test_a_stream_that_is_no_url_is_refused_with_an_example(tmp_path: Path) -> None:
+    assert "redis://host:6379/0" in problems(tmp_path, "desk: {name: x}\nstores: {stream: localhost}")["stores.stream"]

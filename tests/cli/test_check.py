@@ -8,6 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from muhurat.capture.journal import JournalWriter
+from muhurat.clock import SystemClock
+from tests.servers.redis import RedisServer
+
 SIX_MISTAKES = """
 desk: {name: x, data_drr: ./data}
 venues: {kite: {api_key: "${NOT_SET_ANYWHERE}"}}
@@ -64,3 +70,22 @@ def test_a_page_that_others_can_reach_is_pointed_out(tmp_path: Path) -> None:
     rows = {row["what"]: row for row in map(json.loads, done.stdout.splitlines())}
     assert rows["page"]["verdict"] == "note"
     assert "no log-in" in rows["page"]["detail"]
+
+
+@pytest.mark.servers
+def test_a_stream_is_looked_at_and_one_of_another_recording_is_told(tmp_path: Path, redis_server: RedisServer) -> None:
+    redis_server.start()
+    feeds = ", ".join(f"{name}: {{venue: kite, universe: sensex_atm}}" for name in ("sensex_desk", "sso_xvenue"))
+    (tmp_path / "desk.yaml").write_text(
+        f"desk: {{name: x}}\nvenues: {{kite: {{}}}}\nfeeds: {{{feeds}}}\nstores: {{stream: '{redis_server.url}'}}\n"
+    )
+    with JournalWriter(tmp_path / "data/raw_ticks/sso_xvenue", "sso_xvenue", SystemClock()) as writer:
+        writer.append([(b"x", SystemClock().now_ns(), 0)])
+    with redis_server.client() as redis:
+        redis.flushall()
+        redis.xadd("ticks:raw:binary", {"data": b"theirs"})
+        done = check(tmp_path / "desk.yaml", "--json")
+    rows = {row["what"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert rows["stream of sensex_desk"]["detail"] == "ticks:raw:sensex_desk is empty, at most 256 MB"
+    assert "another recording's" in rows["stream of sso_xvenue"]["detail"]
+    assert "redis-cli DEL ticks:raw:binary" in rows["stream of sso_xvenue"]["hint"]

@@ -20,12 +20,15 @@ from muhurat.app.jobs import run_job
 from muhurat.app.recording import ingest_ticks, run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
+from muhurat.app.streams import Source, follow, run_publish, store_sink, stream_of
 from muhurat.app.trader import replay_decisions, run_trader
 
 __all__ = [
+    "Source",
     "calendar_of",
     "clock_of",
     "day_report",
+    "follow",
     "ingest_ticks",
     "kite",
     "kite_rest",
@@ -37,12 +40,15 @@ __all__ = [
     "replay_decisions",
     "run_decode",
     "run_job",
+    "run_publish",
     "run_recorder",
     "run_refresh",
     "run_trader",
     "run_web",
     "save_token",
     "services",
+    "store_sink",
+    "stream_of",
     "supervisor",
     "tick_store",
     "token_file",

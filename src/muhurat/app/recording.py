@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from muhurat.app.desk import calendar_of, clock_of, kite, start, stop_event, tick_store, token_file

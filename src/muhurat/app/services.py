@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from muhurat.app.desk import calendar_of, start
 from muhurat.app.recording import decode_service_name
+from muhurat.app.streams import publish_service_name
 from muhurat.clock import ist
-from muhurat.config import Desk
+from muhurat.config import Desk, streams_of
 from muhurat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ SETTINGS_VARIABLE: Final = "MUHURAT_SETTINGS"
 
 _UNIVERSE_LEADS_S: Final = 1200
 _DECODE_LINGERS_S: Final = 120
+_PUBLISH_LINGERS_S: Final = 120
 _TRADER_LINGERS_S: Final = 120
 
 
@@ -72,6 +74,11 @@ def services(desk: Desk) -> list[ServiceSpec]:
         found.append(
             _service(desk, decode_service_name(desk, name), ("capture", "decode", "--feed", name), decoding, stays=True)
         )
+    for name in streams_of(desk):
+        feed = desk.feeds[name]
+        publishing = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_PUBLISH_LINGERS_S)
+        verb = ("capture", "publish", "--feed", name)
+        found.append(_service(desk, publish_service_name(desk, name), verb, publishing, stays=True))
     if desk.trading is not None and desk.trading.mode != "debug":
         feed = desk.feeds[desk.trading.feed]
         trading = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_TRADER_LINGERS_S)

@@ -39,7 +39,7 @@ _MINUTE_NS: Final = 60 * NS_PER_S
 _LAG_BINS: Final = 6_001
 
 
-Alarm = Callable[[str, str], None]
+Alarm = Callable[[str, str], object]
 """Takes what is wrong and what a person does about it."""
 
 

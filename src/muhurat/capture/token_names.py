@@ -72,6 +72,11 @@ class TokenNames:
         return self._names
 
 
+def names_of(path: Path) -> DayNames:
+    """The names of one universe file, for whatever day; raises `UniverseError` when it is not there or spoilt."""
+    return DayNames(_named(path))
+
+
 def _named(path: Path) -> dict[int, tuple[str, bool]]:
     """The instruments that are recorded and those that may be."""
     universe = load_universe(path)

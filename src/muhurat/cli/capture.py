@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
-from muhurat.cli.options import DEFAULT_DESK, DeskOption, OverlayOption
+from muhurat.cli.options import DEFAULT_DESK, DeskOption, JsonOption, OverlayOption
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, help="Record a feed's bytes, decode them into the tick store."
@@ -29,6 +31,44 @@ def decode(
     from muhurat import app as parts
 
     parts.run_decode(parts.open_desk(desk, overlay or []), feed)
+
+
+@app.command()
+def publish(
+    feed: str | None = typer.Option(None, metavar="NAME", help="Which feed; default: the only one that is published."),
+    desk: DeskOption = DEFAULT_DESK,
+    overlay: OverlayOption = None,
+) -> None:
+    """Publish a feed's journal to its stream for followers on other hosts, until SIGTERM."""
+    from muhurat import app as parts
+
+    parts.run_publish(parts.open_desk(desk, overlay or []), feed)
+
+
+@app.command()
+def follow(
+    redis: str = typer.Option(
+        ..., "--redis", metavar="URL", envvar="MUHURAT_REDIS", help="The server: redis://:password@host:6379/0."
+    ),
+    feed: str | None = typer.Option(None, metavar="NAME", help="Whose usual stream to follow [sso_xvenue]."),
+    stream: str | None = typer.Option(None, metavar="NAME", help="The stream itself, if it is not a feed's usual one."),
+    group: str = typer.Option("muhurat", metavar="NAME", help="The group among whose consumers records are shared."),
+    consumer: str | None = typer.Option(None, metavar="NAME", help="This consumer, the same at every start [host]."),
+    store: str | None = typer.Option(
+        None, metavar="URL", help="Keep the ticks: parquet:///./ticks, instead of printing."
+    ),
+    universe: Path | None = typer.Option(None, metavar="FILE", help="The universe file that names the instruments."),
+    once: bool = typer.Option(False, "--once", help="Stop when there is nothing more."),
+    json: JsonOption = False,
+) -> None:
+    """Follow a published feed on any host: print its ticks, or keep them in a tick store.
+
+    Needs no desk file. The ticks are those of the journal, with the same seq. An entry is acknowledged after its ticks
+    were printed or kept; entries that were handed over before and not acknowledged come first.
+    """
+    from muhurat.cli.following import Following, run
+
+    run(Following(redis, feed, stream, group, consumer, store, universe, once, json))
 
 
 @app.command()

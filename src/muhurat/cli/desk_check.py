@@ -7,13 +7,14 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from muhurat import app
 from muhurat.clock import Clock, ist
-from muhurat.config import Desk
+from muhurat.config import Desk, streams_of
 from muhurat.errors import ConfigError, ConfigProblem, MuhuratError
 from muhurat.log import redact
 
@@ -57,6 +58,7 @@ def check(source: Path, overlays: Sequence[Path]) -> list[Finding]:
     ]
     if desk.venues.kite is not None:
         looks += [("kite token", _token), ("kite REST", _kite_rest), ("kite ticker", _kite_ticker)]
+    looks += [(f"stream of {name}", partial(_stream, name)) for name in streams_of(desk)]
     findings += [_looked(what, look, desk, clock) for what, look in looks]
     return findings + _universe_files(desk) + (_jobs(desk, clock) if desk.jobs is not None else [])
 
@@ -128,6 +130,19 @@ def _ticks(desk: Desk, clock: Clock) -> Finding:
     with app.tick_store(desk, clock) as store:
         parts = store.coverage()
     return Finding("tick store", "ok", f"{redact(desk.stores.ticks)}: {sum(part.rows for part in parts):,} ticks")
+
+
+def _stream(feed: str, desk: Desk, clock: Clock) -> Finding:
+    from muhurat.capture.publish_place import place_of
+
+    stream = app.stream_of(desk, feed)
+    try:
+        state = stream.look()
+        place_of(state, stream.name, desk.data_dir / "raw_ticks" / feed, feed)
+    finally:
+        stream.close()
+    held = "is empty" if state.newest is None else "goes on"
+    return Finding(f"stream of {feed}", "ok", f"{stream.name} {held}, at most {stream.limit_bytes // 1_000_000:,} MB")
 
 
 def _page(desk: Desk, clock: Clock) -> Finding:

@@ -8,6 +8,7 @@ caller passes, so that this module needs to know none of them.
 
 from muhurat.config.loading import LATER_KEYS, desk_from, load_desk, read_dotenv
 from muhurat.config.sections import Desk, FeedSection, KiteSection, Known, TradingSection
+from muhurat.config.streams import streams_of, usual_stream
 
 __all__ = [
     "LATER_KEYS",
@@ -19,4 +20,6 @@ __all__ = [
     "desk_from",
     "load_desk",
     "read_dotenv",
+    "streams_of",
+    "usual_stream",
 ]

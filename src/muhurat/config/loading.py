@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from muhurat.config.complaints import problem_of
 from muhurat.config.sections import NOT_WRITTEN, Desk, Known
+from muhurat.config.streams import streams_of
 from muhurat.errors import ConfigError, ConfigProblem
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -25,7 +26,6 @@ LATER_KEYS: Final = (
     "venues.binance",
     "venues.ibkr",
     "stores.chains",
-    "stores.stream",
     "supervisor.timeouts.token_validation",
     "supervisor.retry.max_attempts",
     "supervisor.retry.urgent_alert_interval",
@@ -87,9 +87,7 @@ def desk_from(
 ) -> Desk:
     """The desk that a mapping of sections describes; raises `ConfigError` with every problem found."""
     tree = dict(raw)
-    feeds = tree.get("feeds")
-    later = [*LATER_KEYS, *(f"feeds.{name}.publish" for name in feeds or () if isinstance(feeds, dict))]
-    unread = tuple(key for key in later if _take(tree, key.split(".")))
+    unread = tuple(key for key in LATER_KEYS if _take(tree, key.split(".")))
     filling = _Variables(variables or {})
     tree = filling.fill(tree, "")
     filling.problems += [ConfigProblem(name, "unknown key") for name in NOT_WRITTEN if tree.pop(name, None) is not None]
@@ -114,6 +112,12 @@ def _cross_checks(desk: Desk) -> list[ConfigProblem]:
             problems.append(
                 ConfigProblem(f"feeds.{name}.venue", f"there is no section venues.{feed.venue}", "add it, even empty")
             )
+    streams = streams_of(desk)
+    for name, stream in streams.items():
+        others = [other for other in streams if other < name and streams[other] == stream]
+        if others:
+            problem = f"{stream!r} is the stream of {others[0]} already"
+            problems.append(ConfigProblem(f"feeds.{name}.publish", problem, "a stream holds one feed: name another"))
     trading = desk.trading
     if trading and trading.feed not in desk.feeds:
         names = ", ".join(sorted(desk.feeds)) or "none"

@@ -16,6 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _EDGE: Final = re.compile(r"(\d{1,2}:\d{2}(:\d{2})?|(open|close)([+-]\d+(h|m|s))?)")
 
+_STREAM_EXAMPLE: Final = "redis://host:6379/0"
+
 NOT_WRITTEN: Final = ("folder", "source", "overlays", "unread_keys")
 """Fields of `Desk` that say where it came from; they are no keys of the file."""
 
@@ -133,7 +135,10 @@ class VenuesSection(Section):
 
 
 class FeedSection(Section):
-    """One recorded stream: whose, of which instruments, in which mode, from when until when."""
+    """One recorded stream: whose, of which instruments, in which mode, from when until when.
+
+    `publish` names its stream in `stores.stream` when it is not the usual one; `none` keeps it out.
+    """
 
     venue: str
     universe: str
@@ -141,6 +146,8 @@ class FeedSection(Section):
     strikes: int = Field(default=5, ge=0, le=100)
     start: str = "09:05"
     stop: str = "close+5m"
+    publish: str = ""
+    publish_limit_mb: int = Field(default=256, ge=1)
 
     @field_validator("venue")
     @classmethod
@@ -163,14 +170,17 @@ class StoresSection(Section):
     ticks: str = "parquet:///./data/ticks"
     reference: str = "sqlite:///./data/reference.db"
     cache: str = "sqlite:///./data/cache.db"
+    stream: str = "none"
 
     @field_validator("*")
     @classmethod
     def _scheme(cls, value: str, info: ValidationInfo) -> str:
         field = info.field_name or ""
+        if value == cls.model_fields[field].default:
+            return value
         scheme, colon, _ = value.partition("://")
         if not colon:
-            example = cls.model_fields[field].default
+            example = _STREAM_EXAMPLE if field == "stream" else cls.model_fields[field].default
             raise ValueError(f"{value!r} is no store URL; write for example {example}")
         _known(scheme, _context(info).store_schemes.get(field, frozenset()), "store")
         return value

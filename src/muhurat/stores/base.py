@@ -6,13 +6,13 @@ second time changes nothing. The names and kinds of the columns are declared in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,5 +222,96 @@ class Cache(Protocol):
 
     def series(self, series: str, newest: int | None = None) -> list[tuple[int, bytes]]:
         """The points as (desk time in UTC ns, bytes), oldest first."""
+
+    def close(self) -> None: ...
+
+
+StreamId = tuple[int, int]
+"""Where an entry stands in a stream: milliseconds and a number, ascending."""
+
+
+class StreamEntry(NamedTuple):
+    """What was added under an ID of its writer's choice; no fields when nothing but the ID is left of it."""
+
+    id: StreamId
+    fields: Mapping[str, bytes]
+
+
+class StreamState(NamedTuple):
+    """What a stream holds: the ID of its first entry, its last entry, and the last ID it ever had.
+
+    A stream that lost all its entries still refuses IDs up to `last_id`; all are None where there is no stream.
+    """
+
+    first_id: StreamId | None = None
+    newest: StreamEntry | None = None
+    last_id: StreamId | None = None
+
+
+class Stream(Protocol):
+    """The writer's side of a stream of binary entries, bounded in bytes: the oldest make room for new ones.
+
+    IDs are the writer's, so an entry that is there already is refused, never doubled. A failure that may pass raises a
+    `StoreError` with `permanent=False` and ends the conversation; the next `look` begins another and tells how far the
+    last one came.
+    """
+
+    name: str
+    limit_bytes: int
+
+    def look(self) -> StreamState:
+        """Reach the server and see what is there. Raises `StoreError`."""
+
+    def holds(self, entries: Iterable[tuple[StreamId, int]]) -> None:
+        """Take account of entries that are there, oldest first, with the bytes of their payloads. Raises `StoreError`.
+
+        What is older than the first of them counts as what is left of the stream's size.
+        """
+
+    def append(self, entries: Sequence[tuple[StreamId, Sequence[bytes]]]) -> None:
+        """Hand a batch over, each entry with the values of the stream's fields, the payload last; do not wait for it.
+
+        Raises `StoreError`.
+        """
+
+    def settle(self, under_way: int = 0) -> int:
+        """Wait until at most so many batches are under way; how many were kept since the last call.
+
+        Raises `StoreError` when one was refused or no answer came; which entries were kept, `look` tells.
+        """
+
+    def cost(self, payload_bytes: int) -> int:
+        """How much of the limit an entry with such a payload takes."""
+
+    def used_bytes(self) -> int:
+        """How much of the limit all entries together take."""
+
+    def close(self) -> None: ...
+
+
+class StreamGroup(Protocol):
+    """The reader's side: one consumer of a group, among which a stream's entries are shared out.
+
+    An entry stays with the consumer who got it until it is acknowledged. A group that is not there is made, behind the
+    last entry that this consumer got, else at the stream's beginning.
+    """
+
+    def delivered(self) -> StreamId | None:
+        """The last entry that was handed to anybody of the group; None before the first. Raises `StoreError`."""
+
+    def unacknowledged(self, most: int, after: StreamId) -> list[StreamEntry]:
+        """This consumer's entries behind `after` that it got and never acknowledged. Raises `StoreError`."""
+
+    def read(self, most: int, wait_s: float) -> list[StreamEntry]:
+        """The next entries, waiting for the first one at most so long; none when none came. Raises `StoreError`."""
+
+    def acknowledge(self, ids: Sequence[StreamId]) -> None:
+        """These are done with. Raises `StoreError`."""
+
+    def shared(self) -> bool:
+        """Whether the group has other consumers. Raises `StoreError`."""
+
+    def has(self, entry: StreamId) -> bool:
+        """Whether the stream still holds this entry. Raises `StoreError`."""
 
     def close(self) -> None: ...

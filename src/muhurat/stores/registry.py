@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +13,7 @@ from muhurat.clock import Clock
 from muhurat.errors import MissingDriver, StoreError
 
 if TYPE_CHECKING:
-    from muhurat.stores.base import Cache, ReferenceStore, TickStore
+    from muhurat.stores.base import Cache, ReferenceStore, Stream, StreamGroup, TickStore
 
 TICK_STORES: Final[Mapping[str, str]] = {
     "parquet": "muhurat.stores.parquet",
@@ -37,10 +37,17 @@ CACHES: Final[Mapping[str, str]] = {
 _EXTRAS: Final[Mapping[str, str]] = {"questdbs": "questdb"}
 """The extra of a scheme that is not called as it."""
 
+STREAMS: Final[Mapping[str, str]] = {
+    "redis": "muhurat.stores.redis.stream",
+}
+"""Scheme to module; it has `open_stream(url, name, *, fields, limit_bytes)` and `open_group(url, name, *, group,
+consumer)`."""
+
 SCHEMES: Final[Mapping[str, frozenset[str]]] = {
     "ticks": frozenset(TICK_STORES),
     "reference": frozenset(REFERENCE_STORES),
     "cache": frozenset(CACHES),
+    "stream": frozenset(STREAMS),
 }
 """The schemes that each key of the desk file's section `stores` may use."""
 
@@ -67,6 +74,22 @@ def open_reference_store(url: str, *, base: Path) -> ReferenceStore:
 def open_cache(url: str, *, base: Path, clock: Clock) -> Cache:
     """The cache a desk names, such as `sqlite:///./data/cache.db`. Raises like `open_reference_store`."""
     return cast("Cache", _driver(url, CACHES, "cache").open_cache(url, base=base, clock=clock))
+
+
+def open_stream(url: str, name: str, *, fields: Sequence[str], limit_bytes: int) -> Stream:
+    """The writer's side of a stream, such as `ticks:raw:binary` at `redis://host:6379/0`; nothing is reached yet.
+
+    Every entry has these `fields`, the last one its payload; all together take about `limit_bytes` at most. Raises like
+    `open_tick_store`.
+    """
+    module = _driver(url, STREAMS, "stream")
+    return cast("Stream", module.open_stream(url, name, fields=fields, limit_bytes=limit_bytes))
+
+
+def open_group(url: str, name: str, *, group: str, consumer: str) -> StreamGroup:
+    """The reader's side of a stream: one `consumer` of a `group`. Nothing is reached yet. Raises like `open_stream`."""
+    module = _driver(url, STREAMS, "stream")
+    return cast("StreamGroup", module.open_group(url, name, group=group, consumer=consumer))
 
 
 def _driver(url: str, known: Mapping[str, str], what: str) -> ModuleType:

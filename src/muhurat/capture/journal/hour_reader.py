@@ -16,6 +16,7 @@ from muhurat.capture.journal.rows import IndexRows, Row, Rows, ScannedRows
 Entry = Record | ControlRecord
 _MOST_BYTES: Final = 8 * 1024 * 1024
 _ROWS_AT_ONCE: Final = 4096
+_LOOK_AHEAD: Final = 64
 
 
 class HourReader:
@@ -63,6 +64,13 @@ class HourReader:
     def has_more(self) -> bool:
         """Whether something has come behind the place reached."""
         return bool(self._limited(self._rows.peek(1)))
+
+    def left(self) -> tuple[int, int]:
+        """How many index rows, and bytes of the `.bin`, there are behind the place reached."""
+        size, start = self._data_size(), self._expected
+        if start is None:
+            start = next((row[0] for row in self._rows.peek(_LOOK_AHEAD) if not row[5] & CONTROL), size)
+        return self._rows.left(), max(0, size - start)
 
     def turn_to_tail(self) -> bool:
         """When the index is exhausted for good: go on with complete records that it does not know, if there are any."""

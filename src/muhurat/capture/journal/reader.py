@@ -12,7 +12,7 @@ from typing import Final, Self
 import msgspec
 
 from muhurat.capture.journal.doorbell import READERS, Bell
-from muhurat.capture.journal.format import HourPaths, Position, Record, hours_of
+from muhurat.capture.journal.format import ROW, HourPaths, Position, Record, hours_of
 from muhurat.capture.journal.hour_reader import Entry, HourReader
 from muhurat.capture.journal.lock import writer_pid
 from muhurat.capture.journal.scan import ByteOrder, header_of, open_bytes
@@ -95,6 +95,20 @@ class JournalReader:
     def read_records(self, max_records: int = 4096) -> list[Record]:
         """Like `read`, for a reader without control entries."""
         return [entry for entry in self.read(max_records) if isinstance(entry, Record)]
+
+    def behind(self) -> tuple[int, int]:
+        """How much there is to read: index rows (records, and a few control lines) and bytes of `.bin` files.
+
+        Before anything was read, the whole hour counts in which the reader is to start.
+        """
+        here = self._hour.hour if self._hour else self._start.hour
+        rows, size = self._hour.left() if self._hour else (0, 0)
+        for hour in hours_of(self.directory, self.feed):
+            if hour > here or (hour == here and self._hour is None):
+                paths = HourPaths(self.directory, self.feed, hour)
+                rows += _size(paths.idx) // ROW.size
+                size += _size(paths.bin)
+        return rows, size
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for something to read; tells whether there is."""
@@ -198,6 +212,10 @@ def saved_positions(directory: Path) -> dict[str, Position]:
     """The places of all registered readers of a journal, by name."""
     places = {path.stem: saved_position(directory, path.stem) for path in sorted((directory / READERS).glob("*.json"))}
     return {name: place for name, place in places.items() if place is not None}
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _polls(timeout_s: float) -> int:

@@ -29,6 +29,9 @@ class Rows(Protocol):
     def seek(self, ordinal: int) -> int:
         """Go behind record `ordinal - 1`; returns the ordinal reached, smaller when there are not so many."""
 
+    def left(self) -> int:
+        """How many rows there are behind the place reached."""
+
     def close(self) -> None: ...
 
 
@@ -56,6 +59,9 @@ class IndexRows:
                 self._next += 1
                 count += not row[_FLAGS_AT] & CONTROL
         return count
+
+    def left(self) -> int:
+        return max(0, os.fstat(self._fd).st_size // ROW.size - self._next)
 
     def data_end(self) -> int:
         """Where the last record that the index knows ends in the `.bin`."""
@@ -100,6 +106,10 @@ class ScannedRows:
         self._scan_more()
         self._next = min(ordinal, len(self._rows))
         return self._next
+
+    def left(self) -> int:
+        self._scan_more()
+        return len(self._rows) - self._next
 
     def torn_tail(self) -> tuple[int, int] | None:
         """The bytes at the end that are no complete record, as far as the file has been walked."""
