@@ -6,17 +6,29 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muhurat.app.desk import calendar_of, kite, kite_rest, start, stop_event, tick_store, token_file
 from muhurat.clock import Clock, ist
 from muhurat.config import Desk
 from muhurat.errors import UsageError
 from muhurat.heartbeat import Heartbeat
+from muhurat.log import also_to
 
 if TYPE_CHECKING:
     from muhurat.capture.universe import IndexUniverse, Universe
     from muhurat.model.instrument import Instrument
+
+
+class _Named(NamedTuple):
+    """What a feed's own log is called, and what the recorder is called in it."""
+
+    log: str
+    title: str
+
+
+_KNOWN_CRAWLERS: Final = {"sso_xvenue": _Named("crawler3_sso_xvenue", "Crawler 3")}
+"""The names that the desk's people know from the crawlers before Muhurat."""
 
 
 def prepare_universe(desk: Desk, *, again: bool = False) -> None:
@@ -86,6 +98,7 @@ def _universe(desk: Desk, name: str, instruments: Sequence[Instrument], clock: C
 def run_recorder(desk: Desk) -> None:
     """The recorder's process: one stream and one journal per feed."""
     from muhurat.calendars.session import at
+    from muhurat.capture.disk_forecast import DiskForecast
     from muhurat.capture.recorder import FeedPlan, run
     from muhurat.venues.kite.stream import KiteStream
 
@@ -100,9 +113,18 @@ def run_recorder(desk: Desk) -> None:
             mode=feed.mode,
             opens_ns=at(session, feed.start) if session else None,
             closes_ns=at(session, feed.stop) if session else None,
+            title=_named(desk, name).title,
         )
         for name, feed in desk.feeds.items()
     ]
+    for name in desk.feeds:
+        also_to(desk.logs_dir / f"{_named(desk, name).log}.log", feed=name)
+    disk = DiskForecast(
+        desk.data_dir,
+        clock,
+        least_free_bytes=desk.desk.least_free_gb * 1e9,
+        closes_ns=max((plan.closes_ns for plan in plans if plan.closes_ns), default=None),
+    )
 
     async def record() -> None:
         stop = asyncio.Event()
@@ -118,9 +140,14 @@ def run_recorder(desk: Desk) -> None:
             )
             for plan in plans
         }
-        await run(plans, streams, clock, Heartbeat("recorder", desk.run_dir, clock), stop)
+        await run(plans, streams, clock, Heartbeat("recorder", desk.run_dir, clock), stop, disk)
 
     asyncio.run(record())
+
+
+def _named(desk: Desk, feed: str) -> _Named:
+    known = _KNOWN_CRAWLERS.get(feed, _Named(f"feed_{feed}", "Recorder"))
+    return known._replace(log=desk.feeds[feed].log or known.log)
 
 
 def run_decode(desk: Desk, feed: str | None = None) -> None:

@@ -43,7 +43,8 @@ class FeedPlan:
     """What to record where. `journal` is the feed's own folder, `universe` the folder of universe files.
 
     `opens_ns` and `closes_ns` bound the desk instants between which silence is a gap. `count_packets` gets the first
-    two bytes of a message at least. `buffer_bytes` wait in memory at most while the disk refuses.
+    two bytes of a message at least. `buffer_bytes` wait in memory at most while the disk refuses. `title` is what the
+    feed's log calls its recorder.
     """
 
     name: str
@@ -54,6 +55,7 @@ class FeedPlan:
     closes_ns: int | None = None
     count_packets: Callable[[bytes], int] = packets_by_header
     buffer_bytes: int = 32 * 1024 * 1024
+    title: str = "Recorder"
 
 
 class FeedRecorder:
@@ -64,6 +66,7 @@ class FeedRecorder:
         self.plan = plan
         self.settled = asyncio.Event()
         self.state, self.why = "connecting", ""
+        self.login_needed = False
         self.messages = self.packets = self.bytes = self.connections = 0
         self.last_frame_ns = self.last_data_ns = 0
         self.gaps: list[dict[str, Any]] = []
@@ -171,6 +174,7 @@ class FeedRecorder:
 
     def _follow(self, event: ConnectionEvent) -> None:
         self.state, self.why = _STATES.get(event.kind, event.kind.value), event.reason
+        self.login_needed = event.kind is ConnectionKind.REFUSED and event.permanent
         if event.kind is ConnectionKind.CONNECTED:
             self.connections += 1
             self._connection = connection_flags(event.connection)
@@ -292,7 +296,8 @@ def _messages_from(items: list[Item], start: int) -> list[Message]:
 def _wording(event: ConnectionEvent) -> str:
     """The log lines that the desk knows from its old crawler, and plain words for the rest."""
     if event.kind is ConnectionKind.CONNECTED:
-        return "WebSocket connected"
+        carrying = f", subscribing to {event.instruments} instruments" if event.instruments else ""
+        return f"WebSocket connected{carrying}"
     if event.kind is ConnectionKind.SUBSCRIBED:
-        return f"Sent subscription and mode setting messages for {event.instruments} instruments"
+        return "Sent subscription and mode setting messages"
     return f"WebSocket {event.kind.value}"

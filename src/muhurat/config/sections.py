@@ -63,13 +63,15 @@ TimeOfDay = Annotated[time, BeforeValidator(_quoted)]
 
 
 class DeskSection(Section):
-    """The desk itself. `clock` is a rehearsal's clock page, which counts as long as its conductor lives."""
+    """The desk itself. `clock` is a rehearsal's clock page, which counts as long as its conductor lives. With less than
+    `least_free_gb` on the disk of `data_dir` the desk warns."""
 
     name: str
     data_dir: Path = Path("data")
     logs_dir: Path = Path("logs")
     run_dir: Path = Path("run")
     clock: Path | None = None
+    least_free_gb: float = Field(default=5.0, ge=0)
 
     @field_validator("name")
     @classmethod
@@ -133,7 +135,7 @@ class VenuesSection(Section):
 
 
 class FeedSection(Section):
-    """One recorded stream: whose, of which instruments, in which mode, from when until when."""
+    """One recorded stream: whose, of which instruments, in which mode, from when until when; `log` names its log."""
 
     venue: str
     universe: str
@@ -141,6 +143,7 @@ class FeedSection(Section):
     strikes: int = Field(default=5, ge=0, le=100)
     start: str = "09:05"
     stop: str = "close+5m"
+    log: str | None = Field(default=None, pattern=_NAME.pattern)
 
     @field_validator("venue")
     @classmethod

@@ -19,6 +19,7 @@ from muhurat.heartbeat import Heartbeat
 from muhurat.web import jobs_api
 from muhurat.web.dashboard import page
 from muhurat.web.decisions import Decisions
+from muhurat.web.metrics import metrics
 from muhurat.web.snapshot import Place, Snapshot, take
 from muhurat.web.verdict import verdict
 
@@ -102,6 +103,12 @@ def build(place: Place, clock: Clock) -> FastAPI:
             "realised": seen.realised,
             "trader": shot.trader,
         }
+
+    @api.get("/metrics", response_class=Response)
+    async def prometheus() -> Response:
+        """Feeds, publishers, disk and services for Prometheus, from what they said last."""
+        content, kind = metrics(place.run_dir, clock)
+        return Response(content, headers={"Content-Type": kind})
 
     if place.jobs is not None:
         jobs_api.install(api, place.jobs, clock)
