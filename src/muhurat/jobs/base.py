@@ -142,6 +142,7 @@ LIBRARY: Final[Mapping[str, str]] = {
         "nse_span_downloader",
         "prepare_universe",
         "process_monitor",
+        "repair_gaps",
         "store_adapter_info",
         "upload_cash_margin",
         "upload_holding_and_position",
