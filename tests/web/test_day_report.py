@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,6 +113,19 @@ def test_a_day_with_a_failing_check_is_not_sound(whole: MadeDesk) -> None:
     whole.decide([{"kind": "session", "day": "2026-11-19", "mode": "test"}])
     document = report(whole)
     assert document["ok"] is not bool(failing(document))
+
+
+def test_the_quality_of_the_recording_is_told_once_its_job_has_run(whole: MadeDesk) -> None:
+    assert report(whole)["volatile"]["quality"] == []
+    minutes = {"in_gaps": 3, "repaired": 2}
+    told = {"coverage": 0.98765, "minutes": minutes, "duplicates": 0, "suspicious": {"spikes": 1}}
+    told |= {"journal": {"unknown_packets": 0, "clock_doubt": 0}}
+    path = whole.place.data_dir / "quality" / "2026-11-19.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"feeds": {FEED: told}}))
+    assert report(whole)["volatile"]["quality"] == [
+        f"{FEED}: 98.77 % of minutes have ticks, 3 minutes in gaps, 2 minutes repaired, 1 suspicious ticks"
+    ]
 
 
 def test_trades_have_the_names_of_the_command_line(whole: MadeDesk) -> None:

@@ -16,6 +16,7 @@ from muhurat.app.desk import (
     token_file,
 )
 from muhurat.app.jobs import run_job
+from muhurat.app.quality import quality_report, write_quality
 from muhurat.app.recording import prepare_universe, run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
@@ -32,6 +33,7 @@ __all__ = [
     "place_of",
     "prepare_universe",
     "print_report",
+    "quality_report",
     "replay_decisions",
     "run_decode",
     "run_job",
@@ -43,5 +45,6 @@ __all__ = [
     "supervisor",
     "tick_store",
     "token_file",
+    "write_quality",
     "write_report",
 ]

@@ -1,12 +1,16 @@
-"""The desk's feeds as the gap repair and the quality report see them."""
+"""The desk's feeds as the gap repair sees them, and the quality report of a day."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from muhurat.app.desk import calendar_of
+from muhurat.app.desk import calendar_of, clock_of, tick_store
+from muhurat.capture.quality import quality_path
 from muhurat.clock import Clock
 from muhurat.config import Desk
 
@@ -19,6 +23,25 @@ _CASH: Final = "CM"
 
 def recorded_feeds(desk: Desk, clock: Clock) -> RecordedFeeds:
     return DeskFeeds(desk)
+
+
+def quality_report(desk: Desk, day: date, progress: Callable[[str], None] = lambda feed: None) -> dict[str, Any]:
+    """How good the day's recording is, as far as the day has come."""
+    from muhurat.capture.quality.report import quality_of
+
+    clock = clock_of(desk)
+    with tick_store(desk, clock) as store:
+        return quality_of(DeskFeeds(desk).on(day), store, day, clock.now_ns(), progress=progress)
+
+
+def write_quality(desk: Desk, report: dict[str, Any]) -> Path:
+    """Keep a quality report; returns its path. Raises `DiskTrouble`, and then leaves an earlier one."""
+    from muhurat.venues.part_file import part_of
+
+    path = quality_path(desk.data_dir, date.fromisoformat(report["date"]))
+    with part_of(path) as part:
+        part.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
 
 
 @dataclass(frozen=True, slots=True)

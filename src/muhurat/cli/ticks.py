@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -83,6 +84,35 @@ def coverage(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, jso
             for held in store.coverage()
         ]
     print_rows(rows, as_json=json)
+
+
+@app.command("quality")
+def quality(
+    day: Annotated[
+        datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="The day [today].")
+    ] = None,
+    desk: DeskOption = DEFAULT_DESK,
+    overlay: OverlayOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how good a day's recording is: coverage, gaps, repeated packets, clock skew, suspicious prices.
+
+    It is kept under data/quality as JSON. Figures per million (/M) compare one day with another.
+    """
+    from muhurat import app as composition
+    from muhurat.cli.output import print_json
+    from muhurat.cli.quality_table import show_quality
+    from muhurat.clock import ist
+
+    opened = composition.open_desk(desk, overlay or [])
+    chosen = day.date() if day else ist(composition.clock_of(opened).now_ns()).date()
+    report = composition.quality_report(opened, chosen)
+    written = composition.write_quality(opened, report)
+    if json:
+        print_json(report)
+    else:
+        show_quality(report)
+        typer.echo(f"kept in {written}")
 
 
 @contextmanager

@@ -129,6 +129,7 @@ LIBRARY: Final[Mapping[str, str]] = {
         "cache_delete",
         "copy_bse_fo_files",
         "copy_files_src_dst",
+        "data_quality",
         "day_report",
         "db_backup",
         "db_clean",
