@@ -21,7 +21,7 @@ from muhurat.web.day_report import collect
 from tests.stores.ticks import ticks
 from tests.trading.tables import DAY
 from tests.web.made import BARS, FEED, MadeDesk, at, lines
-from tests.web.made_jobs import with_jobs
+from tests.web.made_jobs import ALL_JOBS, with_jobs
 
 HOUR = f"{DAY:%Y%m%d}_0900"
 EVE = date(2026, 11, 18)
@@ -249,7 +249,7 @@ def test_the_jobs_of_the_day_that_is_asked_for_are_told(desk: MadeDesk) -> None:
         with tick_store(desk) as store:
             told = collect(desk.place, desk.look(), (), store, DAY)
     states = {job["name"]: job["status"] for job in told["jobs"]}
-    assert (len(states), states["banned_instruments"], states["copy_files"]) == (23, "Failed", "Skipped")
+    assert (len(states), states["banned_instruments"], states["copy_files"]) == (len(ALL_JOBS), "Failed", "Skipped")
     (check,) = [check for check in told["checks"] if "blocking job" in check["name"]]
     assert not check["ok"]
     assert "Banned instruments failed: not published" in check["detail"]

@@ -12,7 +12,7 @@ from muhurat.jobs.standing import Kind
 from muhurat.web.verdict import problems, verdict
 from tests.trading.tables import DAY
 from tests.web.made import FEED, MadeDesk, at
-from tests.web.made_jobs import MadeJobs, with_jobs
+from tests.web.made_jobs import ALL_JOBS, MadeJobs, with_jobs
 
 
 def test_a_desk_that_is_well_has_no_problem(desk: MadeDesk) -> None:
@@ -194,7 +194,7 @@ def test_a_wrong_registry_is_a_problem_whether_or_not_an_old_one_is_in_force(des
     jobs.source.write_text("{")
     desk.clock.ago_s = -1
     jobs.registry.current()
-    assert len(desk.look().jobs) == 23
+    assert len(desk.look().jobs) == len(ALL_JOBS)
     ((what, do),) = told(desk)
     assert what.startswith("the jobs' registry is wrong: ")
     assert "what it said before stays in force" in do

@@ -19,7 +19,6 @@ from muhurat.heartbeat import Heartbeat
 from muhurat.web import jobs_api
 from muhurat.web.dashboard import page
 from muhurat.web.decisions import Decisions
-from muhurat.web.metrics import metrics
 from muhurat.web.snapshot import Place, Snapshot, take
 from muhurat.web.verdict import verdict
 
@@ -107,6 +106,8 @@ def build(place: Place, clock: Clock) -> FastAPI:
     @api.get("/metrics", response_class=Response)
     async def prometheus() -> Response:
         """Feeds, publishers, disk and services for Prometheus, from what they said last."""
+        from muhurat.web.metrics import metrics  # its library is for those who ask
+
         content, kind = metrics(place.run_dir, clock)
         return Response(content, headers={"Content-Type": kind})
 
