@@ -115,7 +115,7 @@ class DiskForecast:
             return None
         rate = _per_hour(now.written - begin.written, begin, now)
         oldest = self._samples[0]
-        if now.monotonic - oldest.monotonic >= _REAL_WINDOW_S:
+        if now.monotonic - oldest.monotonic >= _REAL_WINDOW_S and now.at_ns > oldest.at_ns:
             rate = max(rate, _per_hour(oldest.free - now.free, oldest, now))
         return max(0.0, rate)
 

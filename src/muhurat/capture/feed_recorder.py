@@ -147,7 +147,7 @@ class FeedRecorder:
         self.flush()
         while self.writer and self.backlog and self._drain():
             pass
-        self.state = "closed"
+        self.state, self.login_needed = "closed", False
         if self._retry:
             self._retry.cancel()
         if self.backlog:
