@@ -198,3 +198,27 @@ def test_before_configure_warnings_go_to_stderr_and_nothing_to_stdout() -> None:
     assert "loud" in done.stderr
     assert "quiet" not in done.stderr
     assert "Zx81" not in done.stderr
+
+
+def test_what_carries_a_value_is_also_written_to_a_file_of_plain_lines(tmp_path: Path) -> None:
+    configure(tmp_path)
+    log.also_to(tmp_path / "crawler3_sso_xvenue.log", feed="sso_xvenue")
+    logger = log.get_logger("muhurat.capture")
+    logger.info("Processed 1000 packets, 184000 bytes", feed="sso_xvenue")
+    logger.info("of another feed", feed="sensex_desk")
+    logger.info("of none")
+    logger.bind(feed="sso_xvenue").warning("WebSocket refused", access_token="abcdef", retry_in_s=1.5)
+    logging.getLogger("kiteconnect").warning("of a library")
+
+    assert (tmp_path / "crawler3_sso_xvenue.log").read_text().splitlines() == [
+        "2026-11-16 09:15:00 - INFO - Processed 1000 packets, 184000 bytes",
+        "2026-11-16 09:15:00 - WARNING - WebSocket refused (access_token=***, retry_in_s=1.5)",
+    ]
+    assert len(lines(tmp_path)) == 5
+
+
+def test_a_further_file_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    configure(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MuhuratError, match=r"the log .*feed.log cannot be written"):
+        log.also_to(tmp_path / "file" / "feed.log", feed="desk")

@@ -24,6 +24,7 @@ class Heartbeat:
 
     def __init__(self, service: str, run_dir: Path, clock: Clock) -> None:
         self.service = service
+        self.run_dir = run_dir
         self._path = run_dir / f"{service}{_SUFFIX}"
         self._clock = clock
         self._written_at = float("-inf")

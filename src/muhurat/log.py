@@ -109,6 +109,34 @@ def configure(
     _use(*_common(stamp))
 
 
+def also_to(path: Path, *, max_bytes: int = 100_000_000, backups: int = 7, **only: str) -> None:
+    """Also write the messages that carry these values to a file of their own, `configure` having been called.
+
+    Its lines are plain: `2025-10-05 09:05:00 - INFO - what happened (key=value)`, on the desk's clock. Raises
+    `MuhuratError` when the file cannot be written.
+    """
+    file = _service_file(path, max_bytes, backups)
+    file.addFilter(lambda record: isinstance(record.msg, dict) and only.items() <= record.msg.items())
+    hidden = frozenset((*_FIRST_KEYS, *only))
+    file.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _hide_secrets,
+                lambda _logger, _method, event: _plain_line(event, hidden),
+            ]
+        )
+    )
+    logging.getLogger().addHandler(file)
+
+
+def _plain_line(event: EventDict, hidden: frozenset[str]) -> str:
+    moment = str(event["timestamp"]).replace("T", " ")[:19]
+    more = ", ".join(f"{key}={value}" for key, value in event.items() if key not in hidden)
+    told = f"{event['event']} ({more})" if more else str(event["event"])
+    return f"{moment} - {str(event['level']).upper()} - {told}"
+
+
 class _Stamp:
     """Adds the desk's time and the service's name to every message."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date, time
 from pathlib import Path
 
 import pytest
 
 from muhurat.cli import main
-from muhurat.clock import ManualClock
+from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage, ManualClock, ist_ns
 from muhurat.stores.parquet import ParquetTickStore
-from tests.stores.ticks import TEN, ticks
+from tests.stores.ticks import TEN, ticks, write_universe
 
 
 @pytest.fixture
@@ -92,3 +93,26 @@ def test_coverage_tells_what_is_kept(desk: Path, capsys: pytest.CaptureFixture[s
         "first": "2025-09-02T10:00:00+05:30",
         "last": "2025-09-02T10:00:00.003000+05:30",
     }
+
+
+def test_the_quality_of_a_day_is_kept_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_text("desk: {name: test}\nvenues: {kite: }\nfeeds: {desk: {venue: kite, universe: u.json}}\n")
+    instruments = '{"SENSEX26NOVFUT": {"token": 5, "type": "FUT"}, "SENSEX": {"token": 265, "type": "INDEX"}}'
+    write_universe(tmp_path / "data" / "universe", "desk", "20261120", instruments)
+    page = ClockPage.create(tmp_path / "clock", ist_ns(date(2026, 11, 20), time(16)))
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(page.path))
+
+    assert run("quality", "--desk", str(file)) == 0
+    told = capsys.readouterr().out
+    assert "desk: 0.00 % of minutes have ticks" in told
+    assert "SENSEX26NOVFUT" in told
+    kept = json.loads((tmp_path / "data" / "quality" / "2026-11-20.json").read_text())
+    assert kept["feeds"]["desk"]["minutes"]["expected"] == 385 + 375
+
+    assert run("quality", "--json", "--date", "2026-11-20", "--desk", str(file)) == 0
+    assert json.loads(capsys.readouterr().out) == kept
+    assert run("quality", "--date", "2026-11-21", "--desk", str(file)) == 0
+    assert "nothing was to be recorded" in capsys.readouterr().out

@@ -21,6 +21,7 @@ from muhurat.supervisor.process import Launcher
 from muhurat.supervisor.service import Service, Surroundings
 from muhurat.supervisor.spec import Patience, ServiceSpec
 from muhurat.supervisor.states import State
+from muhurat.supervisor.troubles import Troubles
 from tests.supervisor.support import CountingClock, FakeLauncher
 
 NOW_NS = 1_756_785_600_000_000_000
@@ -45,7 +46,7 @@ class Ward:
         self.service = Service(
             ServiceSpec("svc", ("svc",), patience=Patience(silent_s=60), memory_limit_mb=100), around
         )
-        self.health = Health(run_dir, self.clock, check_interval_s=30)
+        self.health = Health(run_dir, self.clock, 30, Troubles(around.alerts, self.clock))
         monkeypatch.setattr(health, "_memory_by_session", self._memory)
         self.service.step()
         assert self.launcher.last is not None
@@ -99,6 +100,16 @@ def test_the_word_of_an_earlier_process_does_not_count(ward: Ward) -> None:
     ward.says(pid=ward.process.pid + 1)
     ward.pass_seconds(200)
     assert ward.launcher.signals == []
+
+
+def test_what_a_service_says_should_reach_a_person_becomes_an_alert(ward: Ward) -> None:
+    trouble = {"name": "login desk", "level": "critical", "what": "login needed", "hint": "muhurat login"}
+    ward.says(pid=ward.process.pid + 1, gauges={"troubles": [trouble | {"what": "of an earlier process"}]})
+    ward.pass_seconds(2)
+    for _ in range(5):
+        ward.says(gauges={"troubles": [trouble]})
+        ward.pass_seconds(1)
+    assert [alert["what"] for alert in read_alerts(ward.run_dir)] == ["login needed"]
 
 
 def test_a_machine_that_slept_makes_nobody_silent(ward: Ward) -> None:

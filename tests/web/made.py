@@ -109,6 +109,11 @@ class MadeDesk:
         facts |= {"last_data_ns": self.clock.at_ns - 500_000_000}
         self.say("recorder", "packets", feeds={FEED: facts | feed})
 
+    def say_disk(self, **disk: Any) -> None:
+        """The recorder's word on its disk, the feed being well."""
+        facts = {"state": "connected", "rate": 1.0, "packets": 1, "last_data_ns": self.clock.at_ns}
+        self.say("recorder", "packets", feeds={FEED: facts}, disk=disk)
+
     def put(self, service: str, state: str, detail: str = "") -> None:
         """The supervisor sees a service in this state."""
         for row in self.rows:

@@ -18,7 +18,7 @@ from muhurat.jobs.operator import Operator
 from muhurat.jobs.process import Row
 from muhurat.jobs.registry import RegistryFile
 from muhurat.jobs.runs import RUNNER, RunHistory
-from muhurat.jobs.standard import write_standard
+from muhurat.jobs.standard import _bod, _eod, write_standard
 from muhurat.jobs.standing import Kind
 from muhurat.model.run_event import RunEvent
 from muhurat.stores.sql.runs import open_run_log
@@ -29,6 +29,8 @@ from tests.web.made import MadeDesk, at
 
 _NAMED = "FTP_HOST FTP_PORT FTP_USER FTP_PASSWORD NSE_MEMBER_CODE NSE_LOGIN_ID NSE_ENCRYPTED_PASSWORD"
 SECRETS = {name: "21" if name.endswith("PORT") else "made" for name in _NAMED.split()}
+EOD_JOBS = [entry["title"] for entry in _eod()]
+ALL_JOBS = [entry["title"] for entry in (*_bod(), *_eod())]
 HALVES = {"BOD": PhaseSection(at="08:00", deadline="09:00"), "EOD": PhaseSection(at="close+10m")}
 
 

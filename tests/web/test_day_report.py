@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from muhurat.web.day_report import collect
 from tests.stores.ticks import ticks
 from tests.trading.tables import DAY
 from tests.web.made import BARS, FEED, MadeDesk, at, lines
-from tests.web.made_jobs import with_jobs
+from tests.web.made_jobs import ALL_JOBS, with_jobs
 
 HOUR = f"{DAY:%Y%m%d}_0900"
 EVE = date(2026, 11, 18)
@@ -112,6 +113,19 @@ def test_a_day_with_a_failing_check_is_not_sound(whole: MadeDesk) -> None:
     whole.decide([{"kind": "session", "day": "2026-11-19", "mode": "test"}])
     document = report(whole)
     assert document["ok"] is not bool(failing(document))
+
+
+def test_the_quality_of_the_recording_is_told_once_its_job_has_run(whole: MadeDesk) -> None:
+    assert report(whole)["volatile"]["quality"] == []
+    minutes = {"in_gaps": 3, "repaired": 2}
+    told = {"coverage": 0.98765, "minutes": minutes, "duplicates": 0, "suspicious": {"spikes": 1}}
+    told |= {"journal": {"unknown_packets": 0, "clock_doubt": 0}}
+    path = whole.place.data_dir / "quality" / "2026-11-19.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"feeds": {FEED: told}}))
+    assert report(whole)["volatile"]["quality"] == [
+        f"{FEED}: 98.77 % of minutes have ticks, 3 minutes in gaps, 2 minutes repaired, 1 suspicious ticks"
+    ]
 
 
 def test_trades_have_the_names_of_the_command_line(whole: MadeDesk) -> None:
@@ -235,7 +249,7 @@ def test_the_jobs_of_the_day_that_is_asked_for_are_told(desk: MadeDesk) -> None:
         with tick_store(desk) as store:
             told = collect(desk.place, desk.look(), (), store, DAY)
     states = {job["name"]: job["status"] for job in told["jobs"]}
-    assert (len(states), states["banned_instruments"], states["copy_files"]) == (23, "Failed", "Skipped")
+    assert (len(states), states["banned_instruments"], states["copy_files"]) == (len(ALL_JOBS), "Failed", "Skipped")
     (check,) = [check for check in told["checks"] if "blocking job" in check["name"]]
     assert not check["ok"]
     assert "Banned instruments failed: not published" in check["detail"]

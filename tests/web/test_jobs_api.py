@@ -19,7 +19,7 @@ from muhurat.jobs.standing import Kind
 from muhurat.web import jobs_api
 from tests.trading.tables import DAY
 from tests.web.made import MadeDesk, at
-from tests.web.made_jobs import MadeJobs, busy_morning, with_jobs
+from tests.web.made_jobs import ALL_JOBS, EOD_JOBS, MadeJobs, busy_morning, with_jobs
 
 HERE = ("127.0.0.1", 50_000)
 
@@ -58,7 +58,7 @@ async def test_a_day_that_nobody_opened_tells_what_it_should_have(client: httpx.
     day = await told(client, "day")
     assert (day["date"], day["runner"], day["problem"]) == (str(DAY), "", "")
     assert day["blocked"] == "db_backup is not done: the day was not opened yet"
-    assert len(day["jobs"]) == 24
+    assert len(day["jobs"]) == len(ALL_JOBS)
     assert {job["status"] for job in day["jobs"]} == {"Pending", "Skipped"}
 
 
@@ -140,7 +140,7 @@ async def test_what_people_do_is_done_and_kept_with_who_and_why(client: httpx.As
 
 async def test_a_half_of_the_day_is_run_and_what_failed_again(client: httpx.AsyncClient, jobs: MadeJobs) -> None:
     answer = (await client.post("/api/v1/day/run", json={"phase": "eod", "why": "early"})).json()
-    assert (answer["asked"][0], len(answer["asked"]), answer["runner"]) == ("day_report", 8, "")
+    assert (answer["asked"][0], len(answer["asked"]), answer["runner"]) == ("gap_repair", len(EOD_JOBS), "")
     assert set(jobs.told()) == {("asked", "api", "early")}
     busy_morning(jobs)
     answer = (await client.post("/api/v1/day/rerun", json={"from_failed": True})).json()
@@ -209,7 +209,7 @@ async def test_a_wrong_registry_is_told_and_a_day_that_was_opened_goes_on(
     jobs.open()
     jobs.source.write_text("{")
     jobs.desk.clock.ago_s = -1
-    assert len((await told(client, "day"))["jobs"]) == 24
+    assert len((await told(client, "day"))["jobs"]) == len(ALL_JOBS)
 
 
 async def test_the_log_of_an_attempt_is_plain_text_the_newest_unless_one_is_named(

@@ -71,6 +71,13 @@ async def test_health_is_503_when_the_desk_is_down(get: Callable[[str], Any], de
     assert (answer.status_code, answer.json()["status"]) == (503, "down")
 
 
+async def test_metrics_are_text_for_prometheus(get: Callable[[str], Any]) -> None:
+    answer = await get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert "# HELP muhurat_supervisor_up 1 while the supervisor runs" in answer.text
+
+
 async def test_status_is_what_the_command_prints(get: Callable[[str], Any], desk: MadeDesk) -> None:
     desk.alert("09:20", "look")
     answer = (await get("/api/v1/status")).json()

@@ -47,7 +47,8 @@ def supervised(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_folder_in_which_nothing_ever_ran(tmp_path: Path) -> None:
-    assert desk_status(tmp_path) == {"supervisor": "not running", "services": [], "feeds": {}, "alerts": []}
+    nothing = {"supervisor": "not running", "services": [], "feeds": {}, "disk": {}, "alerts": []}
+    assert desk_status(tmp_path) == nothing
 
 
 def test_what_a_living_supervisor_wrote_last_is_believed(supervised: Path) -> None:

@@ -12,7 +12,7 @@ from muhurat.jobs.standing import Kind
 from muhurat.web.verdict import problems, verdict
 from tests.trading.tables import DAY
 from tests.web.made import FEED, MadeDesk, at
-from tests.web.made_jobs import MadeJobs, with_jobs
+from tests.web.made_jobs import ALL_JOBS, MadeJobs, with_jobs
 
 
 def test_a_desk_that_is_well_has_no_problem(desk: MadeDesk) -> None:
@@ -74,6 +74,7 @@ def test_a_supervisor_that_does_not_answer_is_a_problem(desk: MadeDesk) -> None:
     ("feed", "what"),
     [
         ({"state": "refused"}, "sensex_desk is refused"),
+        ({"state": "refused", "login_needed": True}, "login needed: sensex_desk is refused"),
         ({"state": "disconnected"}, "sensex_desk is disconnected"),
         ({"last_data_ns": at("09:30:00")}, "no data on sensex_desk for 1 m 0 s"),
         (
@@ -102,6 +103,16 @@ def test_a_refused_connection_is_a_problem_before_the_open(desk: MadeDesk) -> No
     desk.clock.at_ns = at("09:07")
     desk.run(state="refused", last_data_ns=0)
     assert [problem.what for problem in problems(desk.look())] == ["sensex_desk is refused"]
+
+
+def test_a_disk_that_will_be_full_is_said_while_somebody_records_on_it(desk: MadeDesk) -> None:
+    desk.say_disk(free_bytes=1, trouble={"what": "the disk will be full in about 2.0 h", "hint": "make room on it"})
+    found = problems(desk.look())
+    assert [(problem.what, problem.do) for problem in found] == [
+        ("the disk will be full in about 2.0 h", "make room on it")
+    ]
+    desk.put("recorder", "waiting")
+    assert problems(desk.look()) == []
 
 
 def test_damaged_files_are_said(desk: MadeDesk) -> None:
@@ -192,7 +203,7 @@ def test_a_wrong_registry_is_a_problem_whether_or_not_an_old_one_is_in_force(des
     jobs.source.write_text("{")
     desk.clock.ago_s = -1
     jobs.registry.current()
-    assert len(desk.look().jobs) == 24
+    assert len(desk.look().jobs) == len(ALL_JOBS)
     ((what, do),) = told(desk)
     assert what.startswith("the jobs' registry is wrong: ")
     assert "what it said before stays in force" in do

@@ -17,6 +17,7 @@ from muhurat.app.desk import (
 )
 from muhurat.app.instruments import prepare_universe, run_refresh, universe_kind
 from muhurat.app.jobs import run_job
+from muhurat.app.quality import quality_report, write_quality
 from muhurat.app.recording import ingest_ticks, run_decode, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
@@ -37,6 +38,7 @@ __all__ = [
     "place_of",
     "prepare_universe",
     "print_report",
+    "quality_report",
     "replay_decisions",
     "run_decode",
     "run_job",
@@ -53,5 +55,6 @@ __all__ = [
     "tick_store",
     "token_file",
     "universe_kind",
+    "write_quality",
     "write_report",
 ]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from muhurat.app.desk import kite
 from muhurat.app.instruments import choose_instruments
+from muhurat.app.quality import quality_report, write_quality
 from muhurat.app.reporting import day_report, write_report
 from muhurat.clock import NS_PER_S, Clock, to_ns
 from muhurat.config import Desk
@@ -38,6 +39,12 @@ class DeskWork:
         wrong = [f"{check['name']}: {check['detail']}" for check in report["checks"] if not check["ok"]]
         told = "; ".join(wrong) or f"{len(report['trades'])} trades, net {report['pnl']:,.2f} rupees"
         return not wrong, told, written
+
+    def write_quality(self, day: date, progress: Callable[[str], None]) -> tuple[dict[str, Any], str, Path]:
+        from muhurat.capture.quality.report import summary
+
+        report = quality_report(self._desk, day, progress)
+        return report, summary(report), write_quality(self._desk, report)
 
     def venue_clock_offset_s(self) -> float:
         """Against the `Date` of Kite's answer, which counts whole seconds, taken at the middle of the round trip."""

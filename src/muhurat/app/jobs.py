@@ -31,6 +31,7 @@ NAME_VARIABLE: Final = "MUHURAT_PROCESS"
 
 PARTS: Final[Mapping[str, str]] = {
     "muhurat.capture.archive.base.Rules": "muhurat.app.parts:archive_rules",
+    "muhurat.capture.quality.hours.RecordedFeeds": "muhurat.app.quality:recorded_feeds",
     "muhurat.jobs.adapters.Adapters": "muhurat.app.adapters:adapters",
     "muhurat.jobs.backup.base.Databases": "muhurat.app.databases:databases",
     "muhurat.jobs.monitor.base.Watched": "muhurat.app.databases:watched",
@@ -38,7 +39,9 @@ PARTS: Final[Mapping[str, str]] = {
     "muhurat.notify.base.Channel": "muhurat.app.parts:channel",
     "muhurat.stores.base.Cache": "muhurat.app.parts:cache",
     "muhurat.stores.base.ReferenceStore": "muhurat.app.parts:reference_store",
+    "muhurat.stores.base.TickStore": "muhurat.app.desk:tick_store",
     "muhurat.venues.base.Account": "muhurat.app.parts:account",
+    "muhurat.venues.base.History": "muhurat.app.parts:account",
     "muhurat.venues.base.InstrumentSource": "muhurat.app.parts:instrument_source",
     "muhurat.venues.base.Quotes": "muhurat.app.parts:account",
     "muhurat.venues.bse.base.BseFiles": "muhurat.app.parts:bse_files",

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muhurat.app.desk import calendar_of, clock_of, kite, start, stop_event, tick_store, token_file
 from muhurat.app.relisting import look_for_new_contracts
@@ -14,9 +14,21 @@ from muhurat.clock import ist
 from muhurat.config import Desk
 from muhurat.errors import UsageError
 from muhurat.heartbeat import Heartbeat
+from muhurat.log import also_to
 
 if TYPE_CHECKING:
     from muhurat.capture.ingest import Ingested
+
+
+class _Named(NamedTuple):
+    """What a feed's own log is called, and what the recorder is called in it."""
+
+    log: str
+    title: str
+
+
+_KNOWN_CRAWLERS: Final = {"sso_xvenue": _Named("crawler3_sso_xvenue", "Crawler 3")}
+"""The names that the desk's people know from the crawlers before Muhurat."""
 
 
 def run_recorder(desk: Desk) -> None:
@@ -24,6 +36,7 @@ def run_recorder(desk: Desk) -> None:
     from muhurat.calendars.session import at
     from muhurat.capture.allocation import Limits
     from muhurat.capture.connections import ConnectionPool
+    from muhurat.capture.disk_forecast import DiskForecast
     from muhurat.capture.recorder import FeedPlan, run
     from muhurat.supervisor.alerts import Alerts
     from muhurat.venues.kite.stream import KiteStream
@@ -40,9 +53,18 @@ def run_recorder(desk: Desk) -> None:
             mode=feed.mode,
             opens_ns=at(session, feed.start) if session else None,
             closes_ns=at(session, feed.stop) if session else None,
+            title=_named(desk, name).title,
         )
         for name, feed in desk.feeds.items()
     ]
+    for name in desk.feeds:
+        also_to(desk.logs_dir / f"{_named(desk, name).log}.log", feed=name)
+    disk = DiskForecast(
+        desk.data_dir,
+        clock,
+        least_free_bytes=desk.desk.least_free_gb * 1e9,
+        closes_ns=max((plan.closes_ns for plan in plans if plan.closes_ns), default=None),
+    )
 
     async def record() -> None:
         stop = asyncio.Event()
@@ -63,7 +85,7 @@ def run_recorder(desk: Desk) -> None:
         tell = Alerts(desk.run_dir, clock).raise_
         try:
             heartbeat = Heartbeat("recorder", desk.run_dir, clock)
-            await run(plans, pool.streams, clock, heartbeat, stop, tell=tell, left_out=pool.left_out)
+            await run(plans, pool.streams, clock, heartbeat, stop, tell=tell, disk=disk, left_out=pool.left_out)
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
@@ -75,6 +97,11 @@ def _traded_first(desk: Desk) -> list[str]:
     """The feeds, with the one that is traded first: it never gives way to the others."""
     traded = desk.trading.feed if desk.trading else None
     return sorted(desk.feeds, key=lambda name: name != traded)
+
+
+def _named(desk: Desk, feed: str) -> _Named:
+    known = _KNOWN_CRAWLERS.get(feed, _Named(f"feed_{feed}", "Recorder"))
+    return known._replace(log=desk.feeds[feed].log or known.log)
 
 
 def run_decode(desk: Desk, feed: str | None = None) -> None:

@@ -47,7 +47,8 @@ class FeedPlan:
     """What to record where. `journal` is the feed's own folder, `universe` the folder of universe files.
 
     `opens_ns` and `closes_ns` bound the desk instants between which silence is a gap. `count_packets` gets the first
-    two bytes of a message at least. `buffer_bytes` wait in memory at most while the disk refuses.
+    two bytes of a message at least. `buffer_bytes` wait in memory at most while the disk refuses. `title` is what the
+    feed's log calls its recorder.
     """
 
     name: str
@@ -58,6 +59,7 @@ class FeedPlan:
     closes_ns: int | None = None
     count_packets: Callable[[bytes], int] = packets_by_header
     buffer_bytes: int = 32 * 1024 * 1024
+    title: str = "Recorder"
 
 
 class FeedRecorder:
@@ -73,6 +75,7 @@ class FeedRecorder:
         self.plan = plan
         self.settled = asyncio.Event()
         self.state, self.why = "connecting", ""
+        self.login_needed = False
         self.messages = self.packets = self.bytes = self.connections = 0
         self.last_frame_ns = self.last_data_ns = 0
         self.gaps: list[dict[str, Any]] = []
@@ -192,7 +195,7 @@ class FeedRecorder:
             self._end_gap(line, self._clock.now_ns())
         self.flush()
         self._write_the_last()
-        self.state = "closed"
+        self.state, self.login_needed = "closed", False
         if self._retry:
             self._retry.cancel()
         if self.writer:
@@ -229,6 +232,7 @@ class FeedRecorder:
     def _follow(self, line: Line, event: ConnectionEvent) -> None:
         line.state, line.why = _STATES.get(event.kind, event.kind.value), event.reason
         self.connections += event.kind is ConnectionKind.CONNECTED
+        line.login_needed = event.kind is ConnectionKind.REFUSED and event.permanent
         line.settled = line.settled or event.kind in SETTLED
         if event.kind in LOST and line in self._lines.values():
             since_ns = line.last_data_ns if event.kind is ConnectionKind.STALE else line.last_frame_ns
@@ -239,6 +243,7 @@ class FeedRecorder:
         """The feed is as well as the worst of its lines."""
         lines = list(self._lines.values())
         self.state, self.why = worst(lines) if lines else ("left out", "the venue's connections are all in use")
+        self.login_needed = any(line.login_needed for line in lines)
         if all(line.settled for line in lines):
             self.settled.set()
 
@@ -374,7 +379,8 @@ def _messages_from(items: list[Item], start: int) -> list[Message]:
 def _wording(event: ConnectionEvent) -> str:
     """The log lines that the desk knows from its old crawler, and plain words for the rest."""
     if event.kind is ConnectionKind.CONNECTED:
-        return "WebSocket connected"
+        carrying = f", subscribing to {event.instruments} instruments" if event.instruments else ""
+        return f"WebSocket connected{carrying}"
     if event.kind is ConnectionKind.SUBSCRIBED:
-        return f"Sent subscription and mode setting messages for {event.instruments} instruments"
+        return "Sent subscription and mode setting messages"
     return f"WebSocket {event.kind.value}"

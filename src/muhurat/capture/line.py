@@ -30,8 +30,8 @@ class Line:
     """A `venues.base.StreamListener`. `connection` is the feed's number for its present or last connection (counted
     over all lines, so that no two connections of a feed share one), `flags` the same as a record carries it.
 
-    `gap` says since when data may be missing, why, and of which connection (0: none yet); `settled` that the first
-    attempt to connect is over.
+    `login_needed` says that the venue refuses the session, `settled` that the first attempt to connect is over, `gap`
+    since when data may be missing, why, and of which connection (0: none yet).
     """
 
     def __init__(self, owner: LineOwner, number: int) -> None:
@@ -41,7 +41,7 @@ class Line:
         self.last_frame_ns = self.last_data_ns = 0
         self.gap: tuple[int, str, int] | None = None
         self.state, self.why = "connecting", ""
-        self.settled = False
+        self.settled = self.login_needed = False
         self._owner = owner
 
     def on_binary(self, payload: bytes) -> None:

@@ -6,17 +6,19 @@ Heavy libraries have no place in this process: it is to stay within 70 MB and a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from muhurat.capture.alarms import Alarms, Tell
+from muhurat.capture.companions import decoders, publishers
 from muhurat.capture.connections import FeedStream
+from muhurat.capture.disk_forecast import DiskForecast
 from muhurat.capture.feed_recorder import FeedPlan, FeedRecorder, packets_by_header
 from muhurat.capture.universe_watch import UniverseWatch
 from muhurat.clock import NS_PER_S, Clock, ist
 from muhurat.errors import MuhuratError
-from muhurat.heartbeat import Heartbeat
+from muhurat.heartbeat import Heartbeat, read_heartbeats
 from muhurat.log import get_logger
 
 __all__ = ["FeedPlan", "Recorder", "packets_by_header", "run"]
@@ -28,6 +30,8 @@ _GOODBYE_S: Final = 3.0
 _GAPS_SHOWN: Final = 50
 _NAMED: Final = 100
 _NO_ROOM: Final = "the venue's connections have no room for them"
+_BESIDE_BYTES: Final = 44
+"""What a message takes on the disk beside its payload: 12 bytes in the `.bin`, a row in the `.idx`."""
 
 
 LeftOut = Callable[[str], Collection[int]]
@@ -45,14 +49,16 @@ async def run(
     stop: asyncio.Event,
     *,
     tell: Tell | None = None,
+    disk: DiskForecast | None = None,
     left_out: LeftOut = _nothing,
 ) -> None:
     """Record the feeds, each by the stream of its name, until `stop` is set; then close the journals in order.
 
-    What a person should know goes to `tell`; `left_out` says which of a feed's instruments the venue's connections have
-    no room for. Raises `MuhuratError` for what no retry can mend, as another process that writes the same feed.
+    What a person should know goes to `tell`; `disk` is looked at while recording, and told of; `left_out` says which of
+    a feed's instruments the venue's connections have no room for. Raises `MuhuratError` for what no retry can mend, as
+    another process that writes the same feed.
     """
-    await Recorder(plans, streams, clock, heartbeat, tell=tell, left_out=left_out).run(stop)
+    await Recorder(plans, streams, clock, heartbeat, tell=tell, disk=disk, left_out=left_out).run(stop)
 
 
 class Recorder:
@@ -66,9 +72,11 @@ class Recorder:
         heartbeat: Heartbeat,
         *,
         tell: Tell | None = None,
+        disk: DiskForecast | None = None,
         left_out: LeftOut = _nothing,
     ) -> None:
         self._clock = clock
+        self._disk = disk
         self._heartbeat = heartbeat
         self._streams = {plan.name: streams[plan.name] for plan in plans}
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -103,6 +111,7 @@ class Recorder:
 
     def _open(self) -> None:
         for name, feed in self._feeds.items():
+            self._log.info(f"{feed.recorder.plan.title} started", feed=name)
             feed.recorder.open()
             self._look(name)
         self._log.info(f"Recorder started with {len(self._feeds)} feeds")
@@ -142,21 +151,43 @@ class Recorder:
     def _beat(self, *, now: bool = False) -> None:
         now_ns = self._clock.now_ns()
         facts = {name: feed.facts(now_ns) for name, feed in self._feeds.items()}
+        if self._disk:
+            self._disk.look(sum(feed.written for feed in self._feeds.values()))
+        disk = self._disk.facts() if self._disk else {}
         with suppress(OSError):  # a full disk must not end the recording; the journal's own trouble is shown
-            self._heartbeat.beat(self._detail(), now=now, feeds=facts)
+            self._heartbeat.beat(self._detail(), now=now, feeds=facts, disk=disk, troubles=list(self._troubles()))
+
+    def _troubles(self) -> Iterator[dict[str, str]]:
+        """What should reach a person; the supervisor makes an alert of each."""
+        for name, feed in self._feeds.items():
+            yield from feed.troubles(name)
+        trouble = self._disk.trouble() if self._disk else None
+        if trouble:
+            yield trouble
 
     def _detail(self) -> str:
         """A sentence for the heartbeat: what is wrong, else how much has come."""
         wrong = [text for name, feed in self._feeds.items() if (text := feed.wrong(name))]
+        if self._disk and (trouble := self._disk.trouble()):
+            wrong.append(trouble["what"])
         if wrong:
             return "; ".join(wrong)
         packets = sum(feed.recorder.packets for feed in self._feeds.values())
         return f"{packets:,} packets of {len(self._feeds)} feed{'' if len(self._feeds) == 1 else 's'}"
 
     def _log_counts(self) -> None:
+        """A line for each feed: what it brought, what was published of it, how late it came."""
+        words = read_heartbeats(self._heartbeat.run_dir)
+        decoded, published = decoders(words), publishers(words)
         for name, feed in self._feeds.items():
             counted = feed.recorder
-            self._log.info(f"Processed {counted.packets} packets, {counted.bytes} bytes", feed=name)
+            line = f"Processed {counted.packets} packets, {counted.bytes} bytes"
+            if name in published:
+                line += f", published {published[name].get('published_records', 0)} messages"
+            lag_s = decoded.get(name, {}).get("receive_lag_p50_s")
+            if lag_s is not None:
+                line += f", lag {lag_s:.2f} s"
+            self._log.info(line, feed=name)
 
     async def _say_goodbye(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         for name, stream in self._streams.items():
@@ -208,6 +239,7 @@ class _Feed:
         recorder, writer = self.recorder, self.recorder.writer
         return {
             "state": recorder.state,
+            "login_needed": recorder.login_needed,
             "rate": self._rate(now_ns),
             "messages": recorder.messages,
             "packets": recorder.packets,
@@ -232,6 +264,18 @@ class _Feed:
             "clock_doubt": writer.doubtful if writer else 0,
         }
 
+    @property
+    def written(self) -> int:
+        """Bytes on the disk."""
+        return self.recorder.bytes + _BESIDE_BYTES * self.recorder.messages
+
+    def troubles(self, name: str) -> Iterator[dict[str, str]]:
+        """What should reach a person about this feed."""
+        if self.recorder.login_needed:
+            what = f"login needed: {name} is refused and waits for a new session"
+            hint = "`muhurat login`; the recorder takes the session up itself"
+            yield {"name": f"login {name}", "level": "critical", "what": what, "hint": hint}
+
     def wrong(self, name: str) -> str:
         """What a person should know first; empty while all is well."""
         recorder = self.recorder
@@ -239,6 +283,8 @@ class _Feed:
             return f"{recorder.trouble}: {recorder.backlog.records:,} records wait in memory"
         if recorder.writer and recorder.writer.sync_error:
             return f"{name} cannot be brought to the disk: {recorder.writer.sync_error}"
+        if recorder.login_needed:
+            return f"login needed: {name} is refused: {recorder.why}"
         if recorder.state in ("refused", "unreachable", "disconnected", "stale"):
             return f"{name} {recorder.state}: {recorder.why}" if recorder.why else f"{name} {recorder.state}"
         return f"{name}: {self.problem}" if self.problem else ""

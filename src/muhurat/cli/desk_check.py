@@ -23,7 +23,6 @@ _CONNECT_S: Final = 3.0
 _ADAPTERS_S: Final = 15.0
 """A database that is new to the desk gets its tables first."""
 
-_LEAST_FREE_GB: Final = 5.0
 _LOOKED_AT: Final = frozenset({"kite", "kite_ticker", "ticks"})
 
 
@@ -121,7 +120,7 @@ def _folders(desk: Desk, clock: Clock) -> Finding:
 def _disk(desk: Desk, clock: Clock) -> Finding:
     found = os.statvfs(desk.data_dir)
     free_gb = found.f_bavail * found.f_frsize / 1e9
-    verdict: Verdict = "ok" if free_gb >= _LEAST_FREE_GB else "wrong"
+    verdict: Verdict = "ok" if free_gb >= desk.desk.least_free_gb else "wrong"
     hint = "" if verdict == "ok" else "a day of 1,000 instruments takes about 3 GB raw; make room"
     return Finding("disk", verdict, f"{free_gb:,.1f} GB free", hint)
 

@@ -118,6 +118,35 @@ def coverage(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None, jso
     print_rows(rows, as_json=json)
 
 
+@app.command("quality")
+def quality(
+    day: Annotated[
+        datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="The day [today].")
+    ] = None,
+    desk: DeskOption = DEFAULT_DESK,
+    overlay: OverlayOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how good a day's recording is: coverage, gaps, repeated packets, clock skew, suspicious prices.
+
+    It is kept under data/quality as JSON. Figures per million (/M) compare one day with another.
+    """
+    from muhurat import app as composition
+    from muhurat.cli.output import print_json
+    from muhurat.cli.quality_table import show_quality
+    from muhurat.clock import ist
+
+    opened = composition.open_desk(desk, overlay or [])
+    chosen = day.date() if day else ist(composition.clock_of(opened).now_ns()).date()
+    report = composition.quality_report(opened, chosen)
+    written = composition.write_quality(opened, report)
+    if json:
+        print_json(report)
+    else:
+        show_quality(report)
+        typer.echo(f"kept in {written}")
+
+
 @contextmanager
 def _store(desk: Path, overlay: list[Path] | None) -> Iterator[TickStore]:
     from muhurat import app as composition

@@ -65,13 +65,15 @@ TimeOfDay = Annotated[time, BeforeValidator(_quoted)]
 
 
 class DeskSection(Section):
-    """The desk itself. `clock` is a rehearsal's clock page, which counts as long as its conductor lives."""
+    """The desk itself. `clock` is a rehearsal's clock page, which counts as long as its conductor lives. With less than
+    `least_free_gb` on the disk of `data_dir` the desk warns."""
 
     name: str
     data_dir: Path = Path("data")
     logs_dir: Path = Path("logs")
     run_dir: Path = Path("run")
     clock: Path | None = None
+    least_free_gb: float = Field(default=5.0, ge=0)
 
     @field_validator("name")
     @classmethod
@@ -137,7 +139,8 @@ class VenuesSection(Section):
 class FeedSection(Section):
     """One recorded stream: whose, of which instruments, in which mode, from when until when.
 
-    `publish` names its stream in `stores.stream` when it is not the usual one; `none` keeps it out.
+    `publish` names its stream in `stores.stream` when it is not the usual one; `none` keeps it out; `log`
+    names its log.
     """
 
     venue: str
@@ -148,6 +151,7 @@ class FeedSection(Section):
     stop: str = "close+5m"
     publish: str = ""
     publish_limit_mb: int = Field(default=256, ge=1)
+    log: str | None = Field(default=None, pattern=_NAME.pattern)
 
     @field_validator("venue")
     @classmethod

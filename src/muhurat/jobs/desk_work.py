@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ class DeskWork(Protocol):
 
     def write_report(self, day: date) -> tuple[bool, str, Sequence[Path]]:
         """Write a day's report; whether the day was sound, one sentence, and the files."""
+
+    def write_quality(self, day: date, progress: Callable[[str], None]) -> tuple[dict[str, Any], str, Path]:
+        """Write how good a day's recording is; the report, one sentence, and the file. `progress` hears each feed."""
 
     def venue_clock_offset_s(self) -> float:
         """How far the desk's clock is ahead of the venue's, in seconds; raises `VenueError`."""

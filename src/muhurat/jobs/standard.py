@@ -64,7 +64,10 @@ def _bod() -> Iterator[Entry]:
 
 
 def _eod() -> Iterator[Entry]:
-    yield _entry("EOD", 210, "Day report", "day_report", {}, not_before="close+15m")
+    after_decoding: dict[str, Any] = {"not_before": "close+15m", "on_failure": "warn"}
+    yield _entry("EOD", 202, "Gap repair", "repair_gaps", {}, **after_decoding)
+    yield _entry("EOD", 204, "Data quality", "data_quality", {}, ["Gap repair"], **after_decoding)
+    yield _entry("EOD", 210, "Day report", "day_report", {}, ["Data quality"], not_before="close+15m")
     yield _entry("EOD", 215, "Archive", "archive_journal", {}, not_before="close+30m")
     yield _entry("EOD", 220, "Cache backup", "cache_backup", {"output_dir": "backups"})
     yield _entry("EOD", 230, "Cache deletion", "cache_delete", {"prefix": "nse:"}, ["Cache backup"])

@@ -107,6 +107,17 @@ _FULL: Final = (
     *_depth("bid"),
     *_depth("ask"),
 )
+_REPAIRED: Final = (
+    Column("open", Kind.PRICE),
+    Column("high", Kind.PRICE),
+    Column("low", Kind.PRICE),
+    Column("close", Kind.PRICE),
+    Column("volume", Kind.COUNT),
+    Column("repaired", Kind.FLAG),
+    Column("source", Kind.TEXT),
+    Column("reason", Kind.TEXT),
+    Column("fetched_at", Kind.SECONDS),
+)
 
 TABLES: Final = {
     table.name: table
@@ -114,9 +125,11 @@ TABLES: Final = {
         Table("ticks_full", _RECEIVED + _LAST + _QUOTE + _FULL + _MODELLED),
         Table("ticks_quote", _RECEIVED + _LAST + _QUOTE + _MODELLED),
         Table("ticks_ltp", _RECEIVED + _LAST + _MODELLED),
+        Table("repaired_candles", _RECEIVED + _REPAIRED + _MODELLED),
     )
 }
-"""Kite's three packet families: 184 and 32 bytes, 44 and 28, and 8."""
+"""Kite's three packet families: 184 and 32 bytes, 44 and 28, and 8; and the venue's candles of one minute in place of
+minutes that were missed: their times are the minute's start, `seq` is made of it and of the token."""
 
 
 def table_named(name: str) -> Table:

@@ -16,6 +16,7 @@ from muhurat.supervisor.kernel import age_s, everyone
 from muhurat.supervisor.process import ServiceProcess
 from muhurat.supervisor.service import Service
 from muhurat.supervisor.states import State
+from muhurat.supervisor.troubles import Troubles
 
 _LOOK_EVERY_S: Final = 0.5
 _OWN_GAP_S: Final = 5.0
@@ -36,8 +37,12 @@ class _Word:
 class Health:
     """Looks at services twice a second; writes the health lines every `check_interval_s`."""
 
-    def __init__(self, run_dir: Path, clock: Clock, check_interval_s: float = 30) -> None:
+    def __init__(
+        self, run_dir: Path, clock: Clock, check_interval_s: float = 30, troubles: Troubles | None = None
+    ) -> None:
+        """`troubles` hears what living services say should reach a person."""
         self._run_dir = run_dir
+        self._troubles = troubles
         self._clock = clock
         self._check_interval_s = check_interval_s
         self._looked_at = float("-inf")
@@ -64,8 +69,11 @@ class Health:
                 memory_mb = memory[process.pid] / 2**20
                 if speak:
                     self._tell(service, process, memory_mb)
+                word = said.get(service.spec.name, {})
+                if self._troubles is not None and word.get("pid") == process.pid:
+                    self._troubles.hear(service.spec.name, word)
                 if not self._outgrown(service, process, memory_mb):
-                    self._listen(service, process, said.get(service.spec.name, {}), now)
+                    self._listen(service, process, word, now)
 
     def _tell(self, service: Service, process: ServiceProcess, memory_mb: float) -> None:
         self._log.info(

@@ -23,6 +23,7 @@ from muhurat.supervisor.process import SUPERVISOR, Launcher, lock_is_held, lock_
 from muhurat.supervisor.service import Service, Surroundings
 from muhurat.supervisor.spec import ServiceSpec
 from muhurat.supervisor.states import State
+from muhurat.supervisor.troubles import Troubles
 
 _STEP_S: Final = 0.02
 _BEAT_EVERY_S: Final = 0.5
@@ -59,7 +60,7 @@ class Supervisor:
         )
         self.services = [Service(spec, self._around) for spec in specs]
         self._leftovers: list[Service] = []
-        self._health = Health(run_dir, clock, check_interval_s)
+        self._health = Health(run_dir, clock, check_interval_s, Troubles(self._around.alerts, clock))
         self._heartbeat = Heartbeat(SUPERVISOR, run_dir, clock)
         self._told: list[tuple[State, str]] = []
         self._beat_due = float("-inf")

@@ -12,8 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from muhurat.capture.feed_recorder import packets_by_header
 from muhurat.capture.journal import HourPaths, hours_of, summary, verify_hour
+from muhurat.capture.quality import quality_path
+from muhurat.capture.quality.report import sentences
 from muhurat.capture.recorded_today import recorded_on
 from muhurat.clock import ist
 from muhurat.errors import CalendarError
@@ -69,9 +73,18 @@ def collect(place: Place, shot: Snapshot, feeds: Sequence[str], store: TickStore
                 for feed, gauges in shot.decoders.items()
             },
             "records": {feed: facts["records"] for feed, facts in told.items()},
+            "quality": _quality(quality_path(place.data_dir, day)),
             "pids": {row["name"]: row["pid"] for row in shot.status["services"]},
         },
     }
+
+
+def _quality(path: Path) -> list[str]:
+    """A sentence for each feed, from the day's quality report; none before the job has written it."""
+    try:
+        return sentences(msgspec.json.decode(path.read_bytes()))
+    except FileNotFoundError:
+        return []
 
 
 def _job_checks(jobs: Sequence[Row]) -> list[Document]:

@@ -57,6 +57,7 @@ def report_html(report: Mapping[str, Any], bars: Sequence[Line], fills: Sequence
         _two(_feeds(report["feeds"]), _services(report["services"])),
         _jobs(report["jobs"]),
         _gaps(report["feeds"]),
+        "".join(f"<p>Quality of {escape(told)}</p>" for told in report["volatile"].get("quality", ())),
         _alerts(report["volatile"].get("alerts", [])),
         f"<footer>{escape(_made(report))}</footer>",
     ]

@@ -41,6 +41,7 @@ def report_text(report: Report, paths: Iterable[Path]) -> RenderableType:
         _counts(report),
         _feeds(report["feeds"]),
         _gaps(report["feeds"]),
+        *(Text(f"quality of {told}\n") for told in report["volatile"].get("quality", ())),
         _jobs(report["jobs"]),
         _services(report["services"]),
         _alerts(report["volatile"].get("alerts", [])),

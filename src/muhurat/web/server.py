@@ -103,6 +103,14 @@ def build(place: Place, clock: Clock) -> FastAPI:
             "trader": shot.trader,
         }
 
+    @api.get("/metrics", response_class=Response)
+    async def prometheus() -> Response:
+        """Feeds, publishers, disk and services for Prometheus, from what they said last."""
+        from muhurat.web.metrics import metrics  # its library is for those who ask
+
+        content, kind = metrics(place.run_dir, clock)
+        return Response(content, headers={"Content-Type": kind})
+
     if place.jobs is not None:
         jobs_api.install(api, place.jobs, clock)
     page.mount(place, desk.look)

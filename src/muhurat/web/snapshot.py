@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ import msgspec
 
 from muhurat.calendars.calendar import Calendar
 from muhurat.calendars.session import Session
+from muhurat.capture.companions import decoders, publishers
 from muhurat.clock import NS_PER_S, Clock, ist
 from muhurat.errors import CalendarError
 from muhurat.heartbeat import read_heartbeats
@@ -58,7 +59,8 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of the desk. `trader` are its gauges of today, `decoders` those of each decode service by its feed.
+    """One moment of the desk. `trader` are its gauges of today, `decoders` those of each decode service by its feed,
+    `publishers` those of each publisher.
 
     `live` is the last tick of every instrument as the decode service shows it: `last_price`, `ts` in epoch ms and more.
     `jobs` are the day's, in order; none on a desk without jobs. `jobs_trouble` is what is wrong with their registry.
@@ -77,6 +79,7 @@ class Snapshot:
     decisions: Decisions
     jobs: Sequence[Row] = ()
     jobs_trouble: Trouble | None = None
+    publishers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def day(self) -> date:
@@ -139,6 +142,7 @@ def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
     day = ist(now_ns).date()
     decisions.follow()
     heartbeats = read_heartbeats(place.run_dir)
+    todays = {name: word for name, word in heartbeats.items() if ist(int(word["at_ns"])).date() == day}
     line, session = _session(place.calendar, now_ns)
     jobs, trouble = place.jobs.look(day) if place.jobs is not None else ((), None)
     return Snapshot(
@@ -148,9 +152,10 @@ def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
         session=session,
         status=desk_status(place.run_dir),
         spoken={name: _spoken(word, clock.monotonic()) for name, word in heartbeats.items()},
-        trader=_gauges(heartbeats, "trader", day),
+        trader=todays.get("trader", {}).get("gauges", {}),
         live=_live(place.run_dir / "live.json"),
-        decoders=_decoders(heartbeats, day),
+        decoders=decoders(todays),
+        publishers=publishers(todays),
         history=read_history(place.run_dir),
         decisions=decisions,
         jobs=jobs,
@@ -160,21 +165,6 @@ def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
 
 def _spoken(word: Mapping[str, Any], monotonic: float) -> Spoken:
     return Spoken(str(word["detail"]), int(word["at_ns"]), max(0.0, monotonic - float(word["monotonic"])))
-
-
-def _gauges(heartbeats: Mapping[str, Mapping[str, Any]], service: str, day: date) -> Mapping[str, Any]:
-    """A service's gauges, unless they are another day's."""
-    word = heartbeats.get(service)
-    if word is None or ist(int(word["at_ns"])).date() != day:
-        return {}
-    gauges: Mapping[str, Any] = word["gauges"]
-    return gauges
-
-
-def _decoders(heartbeats: Mapping[str, Mapping[str, Any]], day: date) -> dict[str, Mapping[str, Any]]:
-    """A desk with several feeds has a decode service for each, named after it."""
-    told = (_gauges(heartbeats, name, day) for name in heartbeats if name.partition("_")[0] == "decode")
-    return {str(gauges.get("feed", "")): gauges for gauges in told if gauges}
 
 
 def _live(path: Path) -> Mapping[str, Mapping[str, Any]]:

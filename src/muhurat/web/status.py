@@ -16,7 +16,7 @@ _AT_REST: Final = frozenset({"waiting", "stopped", "finished", "fatal"})
 
 
 def desk_status(run_dir: Path) -> dict[str, Any]:
-    """`{supervisor, services, feeds, alerts}`; without a supervisor the services are looked at one by one.
+    """`{supervisor, services, feeds, disk, alerts}`; without a supervisor the services are looked at one by one.
 
     `supervisor` is `running`, `not running`, or `not answering` when it lives but has written nothing for 10 s.
     """
@@ -24,10 +24,12 @@ def desk_status(run_dir: Path) -> dict[str, Any]:
     last = heartbeats.get("supervisor", {})
     lives = supervisor_lives(run_dir)
     services = last.get("gauges", {}).get("services", [])
+    recorded = heartbeats.get("recorder", {}).get("gauges", {})
     return {
         "supervisor": _supervisor(last) if lives else "not running",
         "services": services if lives else _unsupervised(services, run_dir),
-        "feeds": heartbeats.get("recorder", {}).get("gauges", {}).get("feeds", {}),
+        "feeds": recorded.get("feeds", {}),
+        "disk": recorded.get("disk", {}),
         "alerts": read_alerts(run_dir),
     }
 

@@ -50,6 +50,7 @@ def problems(shot: Snapshot) -> list[Problem]:
         *_of_services(shot),
         *_of_jobs(shot),
         *_of_feeds(shot),
+        *_of_room(shot),
         *_of_reading(shot),
     ]
     return sorted(found, key=lambda problem: not problem.down)
@@ -119,9 +120,8 @@ def _of_feeds(shot: Snapshot) -> Iterator[Problem]:
         if feed.get("problem"):
             yield Problem(f"{name}: {feed['problem']}", "see logs/recorder.log")
         if before_close and feed.get("state") == "refused":
-            yield Problem(
-                f"{name} is refused", "the venue wants a new session: muhurat login; the recorder takes it up itself"
-            )
+            what = f"login needed: {name} is refused" if feed.get("login_needed") else f"{name} is refused"
+            yield Problem(what, "the venue wants a new session: muhurat login; the recorder takes it up itself")
         elif before_close and feed.get("state") in _BROKEN:
             yield Problem(f"{name} is {feed['state']}", "the recorder connects again by itself; is the token of today?")
         elif (stale := shot.stale_s(feed)) is not None:
@@ -136,6 +136,13 @@ def _of_disk(name: str, feed: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(f"{name} does not come to the disk itself: {feed['sync_error']}", "look at the disk's health")
     if feed.get("dropped_records"):
         yield Problem(f"{count(feed['dropped_records'])} records of {name} were dropped", "see logs/recorder.log")
+
+
+def _of_room(shot: Snapshot) -> Iterator[Problem]:
+    """A disk that will be full before the day is done, as long as somebody records on it."""
+    trouble = shot.status["disk"].get("trouble")
+    if trouble and shot.runs("recorder"):
+        yield Problem(trouble["what"], trouble["hint"])
 
 
 def _of_reading(shot: Snapshot) -> Iterator[Problem]:

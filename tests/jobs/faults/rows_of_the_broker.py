@@ -50,6 +50,14 @@ def _dump(exchange: str) -> dict[str, Trial | str]:
     }
 
 
+_HISTORY = "/instruments/historical/265/minute"
+
+
+def _universe(feed: str) -> dict[str, bytes]:
+    entry = b'{"token": 265, "symbol": "SENSEX", "exchange": "BSE", "type": "INDEX"}'
+    return {f"data/universe/{feed}_20261120.json": b'{"instruments": {"SENSEX": %s}}' % entry}
+
+
 ROWS: Final[Mapping[str, Row]] = {
     "upload_cash_margin": Row(
         _kite("/user/margins", "the margins", (b'"available"', b'"free"'))
@@ -91,6 +99,23 @@ ROWS: Final[Mapping[str, Row]] = {
         },
         arguments=("--again",),
         desk={"feeds": {"sensex_desk": {"venue": "kite", "universe": "sensex_atm"}}},
+    ),
+    "repair_gaps": Row(
+        _kite(_HISTORY, "1 of 1 instruments are not repaired: candles of BSE:SENSEX", (b'"candles"', b'"bars"'))
+        | {
+            "wrong_date": "candles of other minutes than those that were asked for are left out",
+            "empty": Trial(
+                without_rows(_HISTORY, b'{"status":"success","data":{}}'), "BSE:SENSEX: .*not the documented form"
+            ),
+            "disk_full": Trial(
+                full_disk("data"), "part-other.*cannot be written: .*No space left", ("--feed", "other")
+            ),
+            GONE: NO_TABLE,
+        },
+        arguments=("--feed", "desk", "--again"),
+        desk={"feeds": {name: {"venue": "kite", "universe": "sensex_atm"} for name in ("desk", "other")}},
+        files=_universe("desk") | _universe("other"),
+        keeps=r"data/ticks/\.other\.lock",
     ),
     "go_no_go": Row(
         {

@@ -183,6 +183,27 @@ ROWS: Final[Mapping[str, Row]] = {
         before=(_GAINERS, ("cache_backup",)),
         again=(_GAINERS,),
     ),
+    "data_quality": Row(
+        {
+            "missing": Trial(
+                spoilt("data/universe/*", None), "there is no universe file .*data/universe/desk_20261120.json"
+            ),
+            "forbidden": Trial(
+                unreadable("data/quality"), "data/quality/.* cannot be written: Permission", humble=True
+            ),
+            "html": Trial(spoilt("data/universe/*", _a_page), "the universe file .*desk_20261120.json is spoilt"),
+            "truncated": Trial(spoilt("data/universe/*", _half), "the universe file .*desk_20261120.json is spoilt"),
+            "wrong_date": "it is asked for a date and looks for that date's records only",
+            "changed_column": "it reads only what the desk itself wrote",
+            "empty": Trial(spoilt("data/universe/*", _nothing), "the universe file .*desk_20261120.json is spoilt"),
+            "hang": NOTHING_FETCHED,
+            "drip": NOTHING_FETCHED,
+            "disk_full": Trial(full_disk("data/quality"), "data/quality has no room for 2026-11-20"),
+            GONE: NO_TABLE,
+        },
+        desk={"feeds": {"desk": {"venue": "kite", "universe": "sensex_atm"}}},
+        files={"data/universe/desk_20261120.json": b'{"instruments": {"SENSEX": {"token": 265, "type": "INDEX"}}}'},
+    ),
     "day_report": Row(
         {
             "missing": "a day of which nothing was kept is reported as such",

@@ -12,7 +12,7 @@ from muhurat.web.dashboard import job_cards
 from muhurat.web.jobs_desk import last_line, log_tail
 from tests.trading.tables import DAY
 from tests.web.made import MadeDesk, at
-from tests.web.made_jobs import MadeJobs, busy_morning, with_jobs
+from tests.web.made_jobs import ALL_JOBS, EOD_JOBS, MadeJobs, busy_morning, with_jobs
 from tests.web.reading import HOSTILE, harmless, text
 
 
@@ -43,7 +43,8 @@ def card(jobs: MadeJobs, name: str, line: str = "") -> str:
         ("cash_margin", "Failed 08:00:12 · 1 s the token is of yesterday waived by ravi: paper trading today"),
         ("span", "Pending due by 09:00 held by asha: NSE is late, see their circular"),
         ("bse_masters", "Lost 08:00:02 · 1 m 58 s its process is gone and left no result: nobody knows how it ended"),
-        ("day_report", "D Day report EOD · order 210 · active · warns Pending starts at 15:55:00"),
+        ("gap_repair", "G Gap repair EOD · order 202 · active · warns Pending starts at 15:55:00"),
+        ("day_report", "D Day report EOD · order 210 · active · warns Pending waits for data_quality"),
     ],
 )
 def test_a_card_tells_what_a_job_is_and_how_it_stands(jobs: MadeJobs, name: str, told: str) -> None:
@@ -98,7 +99,16 @@ def test_only_what_can_be_done_to_a_job_is_offered(jobs: MadeJobs, name: str, po
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
-    [("failed", 3), ("BOD fail", 3), ("banned", 1), ("bhavcopy_of", 1), ("eod", 8), ("held", 1), ("", 24), ("x y", 0)],
+    [
+        ("failed", 3),
+        ("BOD fail", 3),
+        ("banned", 1),
+        ("bhavcopy_of", 1),
+        ("eod", len(EOD_JOBS)),
+        ("held", 1),
+        ("", len(ALL_JOBS)),
+        ("x y", 0),
+    ],
 )
 def test_a_search_finds_title_half_and_state(jobs: MadeJobs, wanted: str, found: int) -> None:
     assert sum(job_cards.matches(row, wanted) for row in jobs.rows()) == found
@@ -120,7 +130,7 @@ def test_running_a_half_says_what_will_happen(jobs: MadeJobs) -> None:
 def test_the_panel_counts_the_halves_and_names_what_is_not_as_it_should_be(jobs: MadeJobs) -> None:
     told = text(job_cards.panel(jobs.desk.look()))
     assert told.startswith(
-        "Jobs all jobs BOD 3 of 16 done 3 failed, 1 lost, 1 running, 4 pending, 4 skipped EOD 0 of 8"
+        f"Jobs all jobs BOD 3 of 16 done 3 failed, 1 lost, 1 running, 4 pending, 4 skipped EOD 0 of {len(EOD_JOBS)}"
     )
     assert "Bhavcopy Running since 08:30:31" in told
     assert "Most active Failed www.nseindia.com answered 403" in told, "a job that only warns is shown here"

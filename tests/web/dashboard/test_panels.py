@@ -86,6 +86,29 @@ def test_doubts_of_the_decoder_are_told(desk: MadeDesk, gauges: dict[str, Any], 
     assert told in text(panels.feeds(desk.look()))
 
 
+def test_a_publisher_tells_what_went_out_and_what_did_not(desk: MadeDesk) -> None:
+    assert "published" not in text(panels.feeds(desk.look()))
+    desk.say("publish", feed=FEED, published_records=123_456, dropped_records=0, lag_s=0.1)
+    assert "1,23,456 messages published" in text(panels.feeds(desk.look()))
+    assert "dropped" not in text(panels.feeds(desk.look()))
+    desk.say("publish", feed=FEED, published_records=5, dropped_records=7, lag_s=90)
+    seen = panels.feeds(desk.look())
+    assert "5 messages published, 7 dropped , 1 m 30 s behind" in text(seen)
+    assert 'class="wait">7 dropped' in seen
+
+
+def test_the_room_on_the_disk_is_told_with_how_long_it_will_do(desk: MadeDesk) -> None:
+    assert "disk" not in text(panels.feeds(desk.look()))
+    desk.say_disk(free_bytes=41_200_000_000, hours_left=12.5)
+    assert "41.2 GB free on the disk, full in 12 h 30 m" in text(panels.feeds(desk.look()))
+    desk.say_disk(free_bytes=41_200_000_000, hours_left=None)
+    assert "41.2 GB free on the disk" in text(panels.feeds(desk.look()))
+    desk.say_disk(free_bytes=2_000_000_000, hours_left=1.0, trouble={"what": "full soon", "hint": "make room"})
+    assert '<span class="wait">2.0 GB free on the disk, full in 1 h 0 m</span>' in panels.feeds(desk.look())
+    desk.say_disk(free_bytes=None, error="Input/output error")
+    assert "the free space of the disk is not known: Input/output error" in text(panels.feeds(desk.look()))
+
+
 def test_the_newest_alert_comes_first_and_yesterdays_do_not_come(desk: MadeDesk) -> None:
     desk.alert("09:00", "yesterday", day=date(2026, 11, 18))
     desk.alert("09:20", "first")

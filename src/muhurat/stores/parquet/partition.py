@@ -23,6 +23,7 @@ FULL_PART_ROWS: Final = ROW_GROUP
 GRACE_S: Final = 60.0
 """A superseded file stays this long, for queries that found it before it was."""
 
+_UNWRITTEN: Final = "if there is no room on its disk, make some; else look at the owner and the mode of its folder"
 _SIZES: Final = (4_096, 32_768)
 _SAME_SIZE: Final = 8
 
@@ -102,7 +103,7 @@ class Partition:
             synchronise(self.directory)
         except (OSError, pa.ArrowException) as error:
             fresh.unlink(missing_ok=True)
-            raise StoreError(f"{new.path} cannot be written: {error}", permanent=False) from error
+            raise StoreError(f"{new.path} cannot be written: {error}", permanent=False, hint=_UNWRITTEN) from error
         for part in old:
             del self._rows[part]
             if part.path != new.path:

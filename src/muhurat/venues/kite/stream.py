@@ -184,7 +184,7 @@ class KiteStream:
     def _opened(self, wire: Wire) -> None:
         self._number += 1
         self._wire = wire
-        self._tell(ConnectionKind.CONNECTED, self._number)
+        self._tell(ConnectionKind.CONNECTED, self._number, instruments=len(self._desired))
         self._subscribe(wire)
 
     def _subscribe(self, wire: Wire) -> None:

@@ -13,6 +13,7 @@ from muhurat.web.snapshot import Snapshot
 from muhurat.web.wording import NOTHING, clock, count, duration, number_of
 
 _GAPS: Final = 3
+_SOON_FULL_H: Final = 500
 _ALERTS: Final = 6
 
 
@@ -40,7 +41,7 @@ def feeds(shot: Snapshot) -> str:
         return heading("Feeds") + empty("Nothing is recorded yet. The recorder starts at the feed's hour.")
     rows = [_feed(shot, name, facts) for name, facts in shot.status["feeds"].items()]
     heads = ("feed", "rate:n", "last data:n", "gaps:n", "reconnects:n")
-    notes = [*_kept(shot), *_lag(shot), *_doubts(shot), *_gaps(shot)]
+    notes = [*_kept(shot), *_published(shot), *_lag(shot), *_room(shot), *_doubts(shot), *_gaps(shot)]
     told = "".join(f'<div class="note">{note}</div>' for note in notes)
     return heading("Feeds") + table(heads, rows) + told
 
@@ -102,6 +103,32 @@ def _lag(shot: Snapshot) -> Iterator[str]:
         if p50 is not None and p99 is not None:
             whose = f"{escape(feed)}: " if len(shot.decoders) > 1 else ""
             yield f"{whose}received {p50:.2f} s after the exchange's second, {p99:.2f} s at p99 (last minute)"
+
+
+def _published(shot: Snapshot) -> Iterator[str]:
+    """What went to the stream; what did not is amber, though the journal has it."""
+    for feed, gauges in shot.publishers.items():
+        whose = f"{escape(feed)}: " if len(shot.publishers) > 1 else ""
+        told = f"{whose}{count(gauges.get('published_records') or 0)} messages published"
+        if dropped := gauges.get("dropped_records"):
+            told += f', <span class="wait">{count(dropped)} dropped</span>'
+        if (behind := float(gauges.get("lag_s") or 0)) > max(1.0, shot.speed):
+            told += f', <span class="wait">{duration(behind)} behind</span>'
+        yield told
+
+
+def _room(shot: Snapshot) -> Iterator[str]:
+    """The disk of the journal: what is free, and for how long that will do."""
+    disk = shot.status["disk"]
+    free, left = disk.get("free_bytes"), disk.get("hours_left")
+    if disk.get("error"):
+        yield f'<span class="wait">the free space of the disk is not known: {escape(str(disk["error"]))}</span>'
+    if free is None:
+        return
+    told = f"{free / 1e9:,.1f} GB free on the disk"
+    if left is not None:
+        told += f", full in {duration(3600 * left)}" if left < _SOON_FULL_H else ", enough for weeks"
+    yield f'<span class="wait">{told}</span>' if disk.get("trouble") else told
 
 
 def _doubts(shot: Snapshot) -> Iterator[str]:
