@@ -235,7 +235,7 @@ def test_the_jobs_of_the_day_that_is_asked_for_are_told(desk: MadeDesk) -> None:
         with tick_store(desk) as store:
             told = collect(desk.place, desk.look(), (), store, DAY)
     states = {job["name"]: job["status"] for job in told["jobs"]}
-    assert (len(states), states["banned_instruments"], states["copy_files"]) == (23, "Failed", "Skipped")
+    assert (len(states), states["banned_instruments"], states["copy_files"]) == (24, "Failed", "Skipped")
     (check,) = [check for check in told["checks"] if "blocking job" in check["name"]]
     assert not check["ok"]
     assert "Banned instruments failed: not published" in check["detail"]
