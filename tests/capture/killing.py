@@ -70,7 +70,7 @@ async def main():
     plan = recorder.FeedPlan("desk", folder / "journal", folder / "universe", buffer_bytes=buffer_bytes)
     stream = KiteStream(url, "key", lambda: "token", clock)
     heartbeat, alerts = Heartbeat("recorder", folder / "run", clock), Alerts(folder / "run", clock)
-    await recorder.run([plan], {"desk": stream}, clock, heartbeat, stop, alerts.raise_)
+    await recorder.run([plan], {"desk": stream}, clock, heartbeat, stop, tell=alerts.raise_)
 
 recorder.FeedRecorder = Telling
 asyncio.run(main())

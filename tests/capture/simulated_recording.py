@@ -52,7 +52,7 @@ class Recording:
         )
         heartbeat = Heartbeat("recorder", self.folder / "run", self.clock)
         disk = DiskForecast(self.folder, self.clock)
-        await run([self.plan], {FEED: stream}, self.clock, heartbeat, self.stop, disk)
+        await run([self.plan], {FEED: stream}, self.clock, heartbeat, self.stop, disk=disk)
 
     async def flow(self) -> None:
         """Connect, then record five seconds of the session."""

@@ -101,7 +101,7 @@ class Desk:
 
     async def record(self) -> None:
         streams = {FEED: self.stream}
-        await run([self.plan], streams, self.clock, self.heartbeat, self.stop, self.alerts.raise_)
+        await run([self.plan], streams, self.clock, self.heartbeat, self.stop, tell=self.alerts.raise_)
 
     def told(self) -> list[str]:
         """The alerts."""

@@ -28,6 +28,7 @@ from tests.capture.archive.hours import (
     weekdays,
 )
 from tests.capture.support import abandon
+from tests.jobs.library.small_disk import no_file_larger_than
 
 TUESDAY = MONDAY + timedelta(days=1)
 
@@ -262,6 +263,17 @@ def test_a_damaged_bundle_is_named_and_neither_counted_on_nor_written_over(tmp_p
     assert bundle.read_bytes() == b"spoilt"
     bundle.unlink()
     assert did(run(tmp_path, MONDAY), "bundle") == [bundle.name]
+
+
+def test_a_disk_without_room_for_a_bundle_is_told_and_the_next_run_makes_it(tmp_path: Path) -> None:
+    record(tmp_path / "raw_ticks", MONDAY, (9,))
+    with no_file_larger_than(8_000):
+        report = run(tmp_path, MONDAY)
+    ((name, error),) = report.failed
+    assert (name, error.permanent) == ("journal_2025-09-01.tar", False)
+    assert str(error).startswith("no room for journal_2025-09-01.tar in ")
+    assert list((tmp_path / "archive" / "daily").iterdir()) == []
+    assert did(run(tmp_path, MONDAY), "bundle") == [name]
 
 
 def test_an_hour_recorded_after_its_days_bundle_was_made_is_added_to_it(tmp_path: Path) -> None:
