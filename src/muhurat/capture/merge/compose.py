@@ -5,14 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from muhurat.capture.journal.format import AFTER_GAP, HEADER, connection_flags
 from muhurat.capture.merge.output import Output
 from muhurat.capture.merge.pending import Pending
-from muhurat.capture.merge.source import Note, gap_span
 from muhurat.capture.merge.table import Ints, Table
 from muhurat.venues.base import PacketFormat
 
@@ -24,12 +23,11 @@ _WRITTEN_ANEW: Final = ("at", "ts_recv_ns")
 
 @dataclass(frozen=True, slots=True)
 class PlacedNote:
-    """A control line of `side` with its boundary."""
+    """A control line with its boundary."""
 
     boundary: int
-    note: Note
-    side: Pending
-    other: Pending
+    ts_ns: int
+    entry: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Composer:
         """Write `a` up to the boundary `cut`, with packets of `b` and control lines at theirs."""
         latest = np.maximum.accumulate(self._b.ts)
         inserts = self._inserts(packet, boundary)
-        items: list[tuple[int, int, PlacedNote | _Insert]] = [(each.boundary, each.note.ts_ns, each) for each in notes]
+        items: list[tuple[int, int, PlacedNote | _Insert]] = [(each.boundary, each.ts_ns, each) for each in notes]
         items += ((each.boundary, int(latest[self._b.record[each.packets[0]]]), each) for each in inserts)
         for place, _, item in sorted(items, key=lambda entry: entry[:2]):
             self._up_to(place)
@@ -122,11 +120,6 @@ class Composer:
         return self._packets_in.join([bytes(view[begin:end]) for begin, end in spans])
 
     def _line(self, placed: PlacedNote) -> None:
-        """A control line, marked with its side; a gap through which the other side recorded is none any more."""
-        entry = {name: value for name, value in placed.note.entry.items() if name not in _WRITTEN_ANEW}
-        if entry.get("event") == "closed":
-            return
-        span = gap_span(entry)
-        if span and placed.other.recorded(*span):
-            entry["event"] = "gap_filled"
-        self._output.line({**entry, "side": placed.side.source.side}, placed.note.ts_ns)
+        entry = {name: value for name, value in placed.entry.items() if name not in _WRITTEN_ANEW}
+        if entry.get("event") != "closed":
+            self._output.line(entry, placed.ts_ns)

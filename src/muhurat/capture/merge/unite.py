@@ -8,8 +8,8 @@ parts, so packets meet across parts and hours alike, and memory stays the same h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Final
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from muhurat.capture.merge.output import Output, Target
 from muhurat.capture.merge.pending import Pending
 from muhurat.capture.merge.place import boundaries, boundary_at
 from muhurat.capture.merge.report import Report
-from muhurat.capture.merge.source import Note, Source
+from muhurat.capture.merge.source import Note, Source, gap_span
 from muhurat.capture.merge.table import Ints, rest
 from muhurat.clock import NS_PER_S
 from muhurat.venues.base import PacketFormat
@@ -54,38 +54,45 @@ def merge(
     report = Report(Source(a, "a"), Source(b, "b"), window_ns)
     origin = {"a": [str(paths.bin) for paths in a], "b": [str(paths.bin) for paths in b], "window_s": window_s}
     output = Output(target, origin, files or Files())
-    with ThreadPoolExecutor(1) as helper:
-        work = _Merge(report, output, packets_in, helper)
-        try:
+    try:
+        with ThreadPoolExecutor(2) as helpers:
+            work = _Merge(report, output, packets_in, helpers)
             while work.goes_on(part_bytes, advance):
                 pass
-            output.close()
-        finally:
-            output.abandon()
+            work.finish()
+        output.close()
+    finally:
+        output.abandon()
     report.records, report.bytes, report.out = output.records, output.bytes, output.written
     return report
 
 
 class _Merge:
-    """The work, a part at a time; `helper` reads the second side while this thread reads the first."""
+    """The work, a part at a time. While one part is written the next ones of both sides are read, each by a thread."""
 
-    def __init__(self, report: Report, output: Output, packets_in: PacketFormat, helper: Executor) -> None:
+    def __init__(self, report: Report, output: Output, packets_in: PacketFormat, helpers: Executor) -> None:
         self._report = report
         self._output = output
         self._packets_in = packets_in
         self._a, self._b = Pending(report.a, packets_in), Pending(report.b, packets_in)
-        self._helper = helper
+        self._helpers = helpers
+        self._writing: Future[None] | None = None
         self._more = 1
 
     def goes_on(self, part_bytes: int, advance: Callable[[int], None] | None) -> bool:
         """Read a part of each side and settle what can be; tells whether there is more to do."""
-        beside = self._helper.submit(self._b.fill, part_bytes * self._more)
+        beside = self._helpers.submit(self._b.fill, part_bytes * self._more)
         for read in (self._a.fill(part_bytes * self._more), beside.result()):
             if advance:
                 advance(read)
         settled = self._settle(self._limit())
         self._more = 1 if settled else self._more * 2
         return not (self._a.source.ended and self._b.source.ended)
+
+    def finish(self) -> None:
+        """Wait until what is settled is written; raises what went wrong there."""
+        if self._writing:
+            self._writing.result()
 
     def _limit(self) -> int:
         """Up to when everything is settled: no packet still to be read can be the same as one received before."""
@@ -105,7 +112,9 @@ class _Merge:
         count = int(waiting[0]) if len(waiting) else len(packet)
         packet, boundary = packet[:count], boundary[:count]
         notes = [*self._notes(self._a, self._b, cut, limit_ns), *self._notes(self._b, self._a, cut, limit_ns)]
-        Composer(self._a, self._b, self._output, self._packets_in).write(packet, boundary, notes, cut)
+        composer = Composer(self._a, self._b, self._output, self._packets_in)
+        self.finish()
+        self._writing = self._helpers.submit(composer.write, packet, boundary, notes, cut)
         left = self._account(partner, packet, cut)
         self._a.notes = [Note(note.before - record, note.ts_ns, note.entry) for note in self._a.notes]
         self._a.table = rest(a, np.arange(a.packets) >= cut)
@@ -115,11 +124,16 @@ class _Merge:
     def _notes(self, side: Pending, other: Pending, cut: int, limit_ns: int) -> list[PlacedNote]:
         """Take out the control lines of the settled part, with their boundaries."""
         places = self._places(side)
-        placed = [PlacedNote(place, note, side, other) for place, note in zip(places, side.notes, strict=True)]
-        waiting = (each.boundary > cut or (each.boundary == cut and each.note.ts_ns > limit_ns) for each in placed)
-        count = next((index for index, waits in enumerate(waiting) if waits), len(placed))
-        side.notes = side.notes[count:]
-        return placed[:count]
+        waiting = (
+            place > cut or (place == cut and note.ts_ns > limit_ns)
+            for place, note in zip(places, side.notes, strict=True)
+        )
+        count = next((number for number, waits in enumerate(waiting) if waits), len(places))
+        chosen, side.notes = side.notes[:count], side.notes[count:]
+        return [
+            PlacedNote(place, note.ts_ns, _told(note.entry, side, other))
+            for place, note in zip(places[:count], chosen, strict=True)
+        ]
 
     def _places(self, side: Pending) -> list[int]:
         """The boundaries of control lines: `a`'s keep their place among its records, `b`'s go by their time."""
@@ -140,3 +154,10 @@ class _Merge:
         left[packet] = False
         left[theirs] = False
         return left
+
+
+def _told(entry: dict[str, Any], side: Pending, other: Pending) -> dict[str, Any]:
+    """A control line, marked with its side; a gap through which the other side recorded is none any more."""
+    span = gap_span(entry)
+    filled = {"event": "gap_filled"} if span and other.recorded(*span) else {}
+    return {**entry, **filled, "side": side.source.side}

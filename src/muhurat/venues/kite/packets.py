@@ -20,6 +20,7 @@ _U16: Final = Struct(">H")
 _KNOWN: Final = np.zeros(1 << 16, np.bool_)
 _KNOWN[[8, 28, 32, 44, 184]] = True
 _SHORTEST_MESSAGE: Final = 12  # a count, a length, a packet of mode ltp
+_HEAD: Final = np.dtype([("length", ">u2"), ("token", ">u4")])
 
 _Bytes = NDArray[np.uint8]
 _Ints = NDArray[np.int64]
@@ -30,24 +31,20 @@ class KitePackets:
 
     def split(self, buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Packets:
         """The packets of the messages that lie at `starts` in a buffer."""
-        counts = np.zeros(len(starts), np.int64)
         worth = np.flatnonzero(lengths >= _SHORTEST_MESSAGE)
-        counts[worth] = _u16(buffer, starts[worth])
-        stride = np.zeros(len(starts), np.int64)
-        stride[worth] = _u16(buffer, starts[worth] + 2) + 2
-        even = (counts > 0) & _KNOWN[np.maximum(stride - 2, 0)] & (counts * stride + 2 == lengths)
-        even[_not_even(buffer, starts, counts * even, stride)] = False
-        uneven = np.flatnonzero((counts > 0) & ~even)
+        starts, lengths = starts[worth], lengths[worth]
+        counts = _pairs(buffer, starts)
+        even = _Even(buffer, starts, lengths, counts)
+        uneven = np.flatnonzero((counts > 0) & ~even.whole)
         walk = _Walk(buffer, starts[uneven], lengths[uneven], counts[uneven])
-        counts[uneven[~walk.whole]] = 0
-        first = _before(counts)
-        message = np.repeat(np.arange(len(starts)), counts)
-        rank = np.arange(len(message)) - first[message]
-        start = starts[message] + 4 + rank * stride[message]
-        length = stride[message] - 2
-        place = first[uneven[walk.message]] + walk.rank
-        start[place], length[place] = walk.start, walk.length
-        return Packets(message, start, length, _u32(buffer, start))
+        message = np.concatenate((even.message, uneven[walk.message]))
+        order = np.argsort(message, kind="stable") if len(walk.message) else slice(None)
+        return Packets(
+            worth[message[order]],
+            np.concatenate((even.start, walk.start))[order],
+            np.concatenate((even.length, walk.length))[order],
+            np.concatenate((even.token, walk.token))[order],
+        )
 
     def join(self, packets: Sequence[bytes]) -> bytes:
         """One message made of packets."""
@@ -57,66 +54,72 @@ class KitePackets:
         return b"".join(parts)
 
 
+class _Even:
+    """The packets of messages in which all have the length of the first; `whole` says which messages those are."""
+
+    def __init__(self, buffer: _Bytes, starts: _Ints, lengths: _Ints, counts: _Ints) -> None:
+        self._buffer = buffer
+        self._starts = starts
+        self._size = _pairs(buffer, starts + 2)
+        self.whole = _KNOWN[self._size] & (counts > 0) & (counts * (self._size + 2) + 2 == lengths)
+        self._lay_out(counts)
+        wrong = self.message[self._said != self.length]
+        if len(wrong):
+            self.whole[wrong] = False
+            self._lay_out(counts)
+
+    def _lay_out(self, counts: _Ints) -> None:
+        counts = np.where(self.whole, counts, 0)
+        total: _Ints = np.cumsum(counts)
+        self.message = np.repeat(np.arange(len(counts)), counts)
+        self.length = self._size[self.message]
+        rank: _Ints = np.arange(len(self.message)) - (total - counts)[self.message]
+        self.start = self._starts[self.message] + 4 + rank * (self.length + 2)
+        self._said, self.token = _heads(self._buffer, self.start)
+
+
 class _Walk:
     """From packet to packet through messages whose packets differ in length: one step in all of them at a time.
 
-    `whole` says which messages are made of whole known packets to their last byte; the arrays beside it give the
-    packets of those.
+    Only the packets of messages that turn out whole, to their last byte, are given.
     """
 
     def __init__(self, buffer: _Bytes, starts: _Ints, lengths: _Ints, counts: _Ints) -> None:
         at, end = starts + 2, starts + lengths
-        steps: list[tuple[_Ints, int, _Ints, _Ints]] = []
-        alive, rank = np.arange(len(starts)), 0
+        taken = np.zeros(len(starts), np.int64)
+        none = np.zeros(0, np.int64)
+        steps = [(none, none, none, none)]
+        alive = np.flatnonzero(counts > 0)
         while len(alive):
-            here = at[alive]
-            alive, here = alive[here + 2 <= end[alive]], here[here + 2 <= end[alive]]
-            length = _u16(buffer, here)
-            good = _KNOWN[length] & (here + 2 + length <= end[alive])
-            alive, here, length = alive[good], here[good] + 2, length[good]
-            steps.append((alive, rank, here, length))
-            at[alive] = here + length
-            rank += 1
-            alive = alive[counts[alive] > rank]
-        reached = np.zeros(len(starts), np.int64)
-        for message, rank, _, _ in steps:
-            reached[message] = rank + 1
-        self.whole = (reached == counts) & (at == end)
-        kept = [(part, self.whole[part[0]]) for part in steps]
-        self.message = _joined([message[keep] for (message, _, _, _), keep in kept])
-        self.rank = _joined([np.full(int(keep.sum()), rank) for (_, rank, _, _), keep in kept])
-        self.start = _joined([start[keep] for (_, _, start, _), keep in kept])
-        self.length = _joined([length[keep] for (_, _, _, length), keep in kept])
+            alive = alive[at[alive] + 6 <= end[alive]]
+            start = at[alive] + 2
+            length, token = _heads(buffer, start)
+            good = _KNOWN[length] & (start + length <= end[alive])
+            alive, start, length, token = alive[good], start[good], length[good], token[good]
+            steps.append((alive, start, length, token))
+            at[alive] = start + length
+            taken[alive] += 1
+            alive = alive[counts[alive] > taken[alive]]
+        whole = (taken == counts) & (at == end)
+        message, start, length, token = (np.concatenate(column) for column in zip(*steps, strict=True))
+        kept = whole[message]
+        self.message, self.start, self.length, self.token = message[kept], start[kept], length[kept], token[kept]
 
 
-def _not_even(buffer: _Bytes, starts: _Ints, counts: _Ints, stride: _Ints) -> _Ints:
-    """Those among messages that seem to be of one length of packet, in which a length says otherwise."""
-    message = np.repeat(np.arange(len(starts)), counts)
-    rank = np.arange(len(message)) - _before(counts)[message]
-    wrong: NDArray[np.bool_] = _u16(buffer, starts[message] + 2 + rank * stride[message]) != stride[message] - 2
-    return message[wrong]
+def _heads(buffer: _Bytes, starts: _Ints) -> tuple[_Ints, _Ints]:
+    """What stands before the packets as their length, and their tokens."""
+    heads = _pieces(buffer, starts - 2, _HEAD.itemsize).view(_HEAD)
+    return heads["length"].astype(np.int64), heads["token"].astype(np.int64)
 
 
-def _before(counts: _Ints) -> _Ints:
-    """How many there are in all before each."""
-    total: _Ints = np.cumsum(counts)
-    return total - counts
+def _pairs(buffer: _Bytes, at: _Ints) -> _Ints:
+    """The two-byte numbers that begin at some bytes."""
+    numbers: _Ints = _pieces(buffer, at, 2).view(">u2").astype(np.int64)
+    return numbers
 
 
-def _u16(buffer: _Bytes, at: _Ints) -> _Ints:
-    return _numbers(buffer, at, 2)
-
-
-def _u32(buffer: _Bytes, at: _Ints) -> _Ints:
-    return _numbers(buffer, at, 4)
-
-
-def _numbers(buffer: _Bytes, at: _Ints, size: int) -> _Ints:
-    """Numbers that begin at any bytes, taken from the buffer seen as overlapping pieces of their size."""
-    pieces = np.ndarray((max(len(buffer) - size + 1, 0),), f"V{size}", buffer, 0, (1,))
-    found: _Ints = pieces[at].view(f">u{size}").astype(np.int64)
+def _pieces(buffer: _Bytes, at: _Ints, size: int) -> NDArray[np.void]:
+    """Pieces that begin at any bytes, taken from the buffer seen as overlapping pieces of their size."""
+    every = np.ndarray((max(len(buffer) - size + 1, 0),), f"V{size}", buffer, 0, (1,))
+    found: NDArray[np.void] = every[at]
     return found
-
-
-def _joined(parts: list[_Ints]) -> _Ints:
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
