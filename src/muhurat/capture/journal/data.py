@@ -111,15 +111,20 @@ def pieces(path: Path) -> Iterator[bytes]:
 def write_part(part: Path, content: Iterator[bytes], files: Files) -> int:
     """Write a part file anew, synchronised; its size. Raises `OSError`, and then leaves no part."""
     part.unlink(missing_ok=True)
+    try:
+        return _write(part, content, files)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _write(part: Path, content: Iterator[bytes], files: Files) -> int:
     fd, size = files.open(part), 0
     try:
         for piece in content:
             write_all(files, fd, [piece], len(piece))
             size += len(piece)
         files.sync(fd)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
     finally:
         files.close(fd)
     return size
