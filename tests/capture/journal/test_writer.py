@@ -252,9 +252,9 @@ from muhurat.clock import SystemClock
 writer = JournalWriter(Path(sys.argv[1]), "desk", SystemClock())
 child = os.fork()
 if child == 0:
+    print(os.getpid(), flush=True)
     sys.stdin.read()
 else:
-    print(child, flush=True)
     os.waitpid(child, 0)
 """
 
