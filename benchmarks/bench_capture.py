@@ -114,6 +114,7 @@ class Timed(FeedRecorder):
         super().flush()
         if self.messages == int(sys.argv[2]):
             print(time.perf_counter() - self.begun, flush=True)
+            self.expect_end()
             stream.close()
 
 async def main():
@@ -123,7 +124,6 @@ async def main():
     recorder.open()
     stream = KiteStream(sys.argv[1], "key", lambda: "token", clock)
     await stream.run(recorder)
-    recorder.expect_end()
     recorder.finish()
 
 asyncio.run(main())

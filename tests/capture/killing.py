@@ -78,11 +78,15 @@ asyncio.run(main())
 
 
 class Venue:
-    """Sends numbered frames, sometimes several at once, to whoever is connected; `sent` is when, in ns."""
+    """Sends numbered frames, sometimes several at once, to whoever is connected; `sent` is when, in ns.
+
+    `strike` is done, once, right after a frame has left, when the recorder is likely at work on it.
+    """
 
     def __init__(self, seed: int) -> None:
         self.sent: list[int] = []
         self.resting = False
+        self.strike: Callable[[], object] | None = None
         self._chance = random.Random(seed)
 
     @asynccontextmanager
@@ -98,6 +102,9 @@ class Venue:
                     number = len(self.sent).to_bytes(8, "big")
                     self.sent.append(time.time_ns())
                     await connection.send(b"\x00\x01" + number * chance.choice((2, 25, 5000)))
+                    if self.strike:
+                        self.strike()
+                        self.strike = None
                 await asyncio.sleep(chance.random() * 0.004)
         except ConnectionClosed:
             pass
@@ -153,9 +160,10 @@ class Killed:
     async def recording(self, turns: int = 5) -> None:
         await until(lambda: self.turns >= turns, self._alive)
 
-    def kill(self) -> Life:
-        """Kill it this instant; what it knew."""
+    def kill(self, after_s: float = 0.0) -> Life:
+        """Kill it this instant, or so soon that nothing else of the test may happen; what it knew."""
         assert self._process
+        time.sleep(after_s)
         killed_ns = time.monotonic_ns()
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(30)

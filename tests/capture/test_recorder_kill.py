@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,15 @@ async def test_nothing_that_was_read_a_turn_before_a_kill_is_lost_nor_anything_t
                 killed.start()
                 if number % 5 == 3:  # while it starts: imports, repair, the first connection
                     await asyncio.sleep(chance.random() * 0.8)
-                else:
-                    await killed.recording()
-                    await asyncio.sleep(chance.random() * 0.1)
-                killed.kill()
+                    killed.kill()
+                    continue
+                await killed.recording()
+                await asyncio.sleep(chance.random() * 0.1)
+                if number % 5 == 4:
+                    killed.kill()
+                    continue
+                venue.strike = partial(killed.kill, chance.random() * 0.0005)
+                await until(lambda: venue.strike is None)
             killed.start()
             await killed.recording()
             await killed.stop()

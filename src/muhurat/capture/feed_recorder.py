@@ -1,7 +1,8 @@
 """One feed on its way from the socket to the journal: bytes are kept, gaps are noticed, nothing is understood.
 
-All frames of one turn of the event loop are written by one system call at its end. When the disk refuses, frames wait
-in memory, bounded, and are written when it has recovered; connection and reception never wait for the disk.
+All frames of one turn of the event loop are written by one system call at its end, a burst in pieces of half a
+megabyte; each has the instant at which it was read. When the disk refuses, frames wait in memory, bounded, and are
+written when it has recovered; connection and reception never wait for the disk.
 """
 
 from __future__ import annotations

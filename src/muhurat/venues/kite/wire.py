@@ -58,7 +58,9 @@ class Wire(WSListener):
         elif kind != _PONG:
             try:
                 if kind == _BINARY and frame.fin:
-                    self._hand_on(frame.get_payload_as_bytes())
+                    payload = frame.get_payload_as_bytes()
+                    self.messages += len(payload) > 1
+                    self._on_binary(payload)
                 else:
                     self._take(kind, frame)
             except BaseException:
@@ -104,10 +106,6 @@ class Wire(WSListener):
             raise RuntimeError("this connection never came about")
         return self._transport
 
-    def _hand_on(self, payload: bytes) -> None:
-        self.messages += len(payload) > 1
-        self._on_binary(payload)
-
     def _take(self, kind: WSMsgType, frame: WSFrame) -> None:
         """A text, or a message in parts."""
         if kind != _CONTINUATION:
@@ -117,7 +115,8 @@ class Wire(WSListener):
             whole, first = b"".join(self._parts), self._first
             self._parts, self._first = [], None
             if first == _BINARY:
-                self._hand_on(whole)
+                self.messages += len(whole) > 1
+                self._on_binary(whole)
             else:
                 self._on_text(whole.decode("utf-8", "replace"))
 
