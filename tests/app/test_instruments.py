@@ -15,6 +15,7 @@ from muhurat.app import relisting
 from muhurat.app.desk import calendar_of, open_desk
 from muhurat.app.instruments import choose_instruments, notice_new_contracts, universe_kind
 from muhurat.capture.universe import SSO_XVENUE, load_universe
+from muhurat.cli.desk_check import _universe_files
 from muhurat.clock import ClockPage, ManualClock, ist_ns
 from muhurat.config import Desk
 from muhurat.simulator.conductor import Conductor
@@ -111,6 +112,24 @@ def test_the_rule_is_known_by_its_name_and_by_its_path(tmp_path: Path) -> None:
 
     assert universe_kind(made, made.feeds["sso_xvenue"]) is SSO_XVENUE
     assert universe_kind(made, made.feeds["sensex_desk"]) is SSO_XVENUE
+
+
+def test_check_tells_a_file_that_will_be_made_from_one_that_is_not_there(tmp_path: Path) -> None:
+    made, other, own = (tmp_path / name for name in ("made", "other", "own"))
+    for folder in (made, other, own):
+        folder.mkdir()
+    write_own(own)
+
+    said = [
+        [(found.verdict, found.detail) for found in _universe_files(desk(folder, None, universe))][0]
+        for folder, universe in ((made, SEED_FILE), (other, "mine.json"), (own, SEED_FILE))
+    ]
+
+    assert said == [
+        ("ok", f"{made / SEED_FILE} is made by `prepare_universe`"),
+        ("wrong", f"{other / 'mine.json'} does not exist"),
+        ("ok", f"{own / SEED_FILE}: 2 instruments"),
+    ]
 
 
 async def test_the_dump_is_looked_at_again_during_the_session_and_a_failure_is_told(
