@@ -13,8 +13,8 @@ import structlog
 
 from muhurat.app import relisting
 from muhurat.app.desk import calendar_of, open_desk
-from muhurat.app.instruments import choose_instruments, notice_new_contracts, universe_kind
-from muhurat.capture.universe import SSO_XVENUE, load_universe
+from muhurat.app.instruments import _write_copy, choose_instruments, notice_new_contracts, universe_kind
+from muhurat.capture.universe import SSO_XVENUE, Entry, Universe, load_universe
 from muhurat.cli.desk_check import _universe_files
 from muhurat.clock import ClockPage, ManualClock, ist_ns
 from muhurat.config import Desk
@@ -89,12 +89,11 @@ def test_the_crawlers_path_is_made_by_its_rule_beside_the_file_of_the_day(tmp_pa
     assert set(found["sso_xvenue"]) <= {row.symbol for row in load_instruments(tmp_path / "data" / "reference", DAY)}
 
 
-def test_with_the_rule_named_a_file_of_ones_own_at_its_path_is_left_alone(tmp_path: Path, kite: KiteSimulation) -> None:
+def test_with_the_rule_named_a_file_of_ones_own_at_its_path_is_left_alone(tmp_path: Path) -> None:
     path = write_own(tmp_path)
 
-    chosen = choose_instruments(desk(tmp_path, kite, "sso_xvenue"), ManualClock(MORNING))
+    _write_copy(desk(tmp_path, None, "sso_xvenue"), SSO_XVENUE, Universe({"INFY": Entry(token=7)}, kind="sso_xvenue"))
 
-    assert chosen["sso_xvenue"] == 320
     assert json.loads(path.read_text()) == OWN
 
 
@@ -121,7 +120,7 @@ def test_check_tells_a_file_that_will_be_made_from_one_that_is_not_there(tmp_pat
     write_own(own)
 
     said = [
-        [(found.verdict, found.detail) for found in _universe_files(desk(folder, None, universe))][0]
+        next((found.verdict, found.detail) for found in _universe_files(desk(folder, None, universe)))
         for folder, universe in ((made, SEED_FILE), (other, "mine.json"), (own, SEED_FILE))
     ]
 
