@@ -80,14 +80,6 @@ def test_the_crawlers_path_is_made_by_its_rule_beside_the_file_of_the_day(tmp_pa
     kept = {row.exchange for row in load_instruments(tmp_path / "data" / "reference", DAY)}
     assert kept == {"NSE", "NFO", "BSE", "BFO"}, "one dump for all feeds"
 
-    kite.faults.add(b'{"fault": "new_strikes"}')
-    found = notice_new_contracts(made, ManualClock(MORNING))
-    kite.faults.clear()
-
-    assert found.keys() == {"sso_xvenue"}
-    assert load_universe(tmp_path / SEED_FILE).new == found["sso_xvenue"]
-    assert set(found["sso_xvenue"]) <= {row.symbol for row in load_instruments(tmp_path / "data" / "reference", DAY)}
-
 
 def test_with_the_rule_named_a_file_of_ones_own_at_its_path_is_left_alone(tmp_path: Path) -> None:
     path = write_own(tmp_path)
