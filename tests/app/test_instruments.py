@@ -13,8 +13,9 @@ import structlog
 
 from muhurat.app import relisting
 from muhurat.app.desk import calendar_of, open_desk
-from muhurat.app.instruments import choose_instruments, notice_new_contracts, universe_kind
-from muhurat.capture.universe import SSO_XVENUE, load_universe
+from muhurat.app.instruments import _write_copy, choose_instruments, notice_new_contracts, universe_kind
+from muhurat.capture.universe import SSO_XVENUE, Entry, Universe, load_universe
+from muhurat.cli.desk_check import _universe_files
 from muhurat.clock import ClockPage, ManualClock, ist_ns
 from muhurat.config import Desk
 from muhurat.simulator.conductor import Conductor
@@ -79,21 +80,12 @@ def test_the_crawlers_path_is_made_by_its_rule_beside_the_file_of_the_day(tmp_pa
     kept = {row.exchange for row in load_instruments(tmp_path / "data" / "reference", DAY)}
     assert kept == {"NSE", "NFO", "BSE", "BFO"}, "one dump for all feeds"
 
-    kite.faults.add(b'{"fault": "new_strikes"}')
-    found = notice_new_contracts(made, ManualClock(MORNING))
-    kite.faults.clear()
 
-    assert found.keys() == {"sso_xvenue"}
-    assert load_universe(tmp_path / SEED_FILE).new == found["sso_xvenue"]
-    assert set(found["sso_xvenue"]) <= {row.symbol for row in load_instruments(tmp_path / "data" / "reference", DAY)}
-
-
-def test_with_the_rule_named_a_file_of_ones_own_at_its_path_is_left_alone(tmp_path: Path, kite: KiteSimulation) -> None:
+def test_with_the_rule_named_a_file_of_ones_own_at_its_path_is_left_alone(tmp_path: Path) -> None:
     path = write_own(tmp_path)
 
-    chosen = choose_instruments(desk(tmp_path, kite, "sso_xvenue"), ManualClock(MORNING))
+    _write_copy(desk(tmp_path, None, "sso_xvenue"), SSO_XVENUE, Universe({"INFY": Entry(token=7)}, kind="sso_xvenue"))
 
-    assert chosen["sso_xvenue"] == 320
     assert json.loads(path.read_text()) == OWN
 
 
@@ -111,6 +103,24 @@ def test_the_rule_is_known_by_its_name_and_by_its_path(tmp_path: Path) -> None:
 
     assert universe_kind(made, made.feeds["sso_xvenue"]) is SSO_XVENUE
     assert universe_kind(made, made.feeds["sensex_desk"]) is SSO_XVENUE
+
+
+def test_check_tells_a_file_that_will_be_made_from_one_that_is_not_there(tmp_path: Path) -> None:
+    made, other, own = (tmp_path / name for name in ("made", "other", "own"))
+    for folder in (made, other, own):
+        folder.mkdir()
+    write_own(own)
+
+    said = [
+        next((found.verdict, found.detail) for found in _universe_files(desk(folder, None, universe)))
+        for folder, universe in ((made, SEED_FILE), (other, "mine.json"), (own, SEED_FILE))
+    ]
+
+    assert said == [
+        ("ok", f"{made / SEED_FILE} is made by `prepare_universe`"),
+        ("wrong", f"{other / 'mine.json'} does not exist"),
+        ("ok", f"{own / SEED_FILE}: 2 instruments"),
+    ]
 
 
 async def test_the_dump_is_looked_at_again_during_the_session_and_a_failure_is_told(

@@ -14,14 +14,16 @@ import pytest
 
 from muhurat.capture.allocation import Limits
 from muhurat.capture.connections import ConnectionPool
-from muhurat.capture.feed_recorder import FeedPlan
+from muhurat.capture.feed_recorder import FeedPlan, FeedRecorder
 from muhurat.capture.journal import AFTER_GAP, ControlRecord, JournalReader, Record, connection_of
 from muhurat.capture.recorder import run
 from muhurat.capture.universe import Entry, Universe, save_universe, universe_path
-from muhurat.clock import NS_PER_S, ClockPage, SimulatedClock
+from muhurat.clock import NS_PER_S, ClockPage, ManualClock, SimulatedClock
 from muhurat.heartbeat import Heartbeat, read_heartbeats
+from muhurat.venues.base import ConnectionEvent, ConnectionKind
 from muhurat.venues.kite.stream import KiteStream, StreamLimits
 from muhurat.venues.kite.subscription import MOST_CONNECTIONS
+from tests.capture.support import abandon
 from tests.simulator.conftest import Running, kite, page
 from tests.simulator.tiny_market import CALL, DAY, FUTURE, INDEX, OPEN_NS
 from tests.venues.kite.ticker_server import until
@@ -29,6 +31,7 @@ from tests.venues.kite.ticker_server import until
 __all__ = ["kite", "page"]
 
 QUICK = StreamLimits(backoff_first_s=0.05, backoff_cap_s=0.1, token_poll_s=0.01)
+PACKET = b"\x00\x01" + bytes(46)
 NAMES = {INDEX: "SENSEX", CALL: "CALL", FUTURE: "FUTURE"}
 
 
@@ -218,3 +221,41 @@ async def test_a_restart_is_a_gap_of_every_connection(kite: Running, page: Clock
     assert [gap["reason"] for gap in crawler.gaps("crawler")] == ["the recorder was down"] * 2
     after = [record for record in crawler.records("crawler") if record.flags & AFTER_GAP]
     assert {connection_of(record.flags) for record in after} == {1, 2}
+
+
+async def test_a_gap_that_was_open_when_the_recorder_died_is_not_hidden_by_the_other_connections(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock(OPEN_NS)
+    plan = FeedPlan("crawler", tmp_path / "crawler", tmp_path / "universe")
+    first = FeedRecorder(plan, clock, pytest.fail)
+    first.open()
+    lines = [first.line(0), first.line(1)]
+    for line in lines:
+        line.on_event(happened(clock, ConnectionKind.CONNECTED))
+        line.on_binary(PACKET)
+    clock.advance(1)
+    lines[1].on_event(happened(clock, ConnectionKind.DISCONNECTED))
+    clock.advance(5)
+    lines[0].on_binary(PACKET)
+    first.flush()
+    assert first.writer is not None
+    abandon(first.writer)
+
+    clock.advance(3)
+    second = FeedRecorder(plan, clock, pytest.fail)
+    second.open()
+    second.on_binary(PACKET)
+    second.finish()
+
+    third = FeedRecorder(plan, clock, pytest.fail)
+    clock.advance(2)
+    third.open()
+    third.finish()
+
+    spans = [(gap["from_ns"] - OPEN_NS, gap["to_ns"] - OPEN_NS) for gap in third.gaps]
+    assert spans == [(0, 9 * NS_PER_S), (9 * NS_PER_S, 11 * NS_PER_S)]
+
+
+def happened(clock: ManualClock, kind: ConnectionKind) -> ConnectionEvent:
+    return ConnectionEvent(kind, clock.now_ns(), clock.monotonic(), 1)

@@ -26,8 +26,8 @@ from muhurat.simulator.stocks.market import StockMarket, WithStocks
 from tests.capture.xvenue_desk import FEED, XvenueDesk, until, xvenue_desk
 
 MINUTES: Final = float(os.environ.get("MUHURAT_CAPTURE_MINUTES", "0"))
-REAL_S: Final = MINUTES * 60 or 3.0
-FAST_S: Final = 180.0 if MINUTES else 3.0
+REAL_S: Final = MINUTES * 60 or 2.0
+FAST_S: Final = 180.0 if MINUTES else 2.0
 FAST: Final = 20.0
 GRACE_S: Final = 5.0
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muhurat.app.desk import kite, kite_rest, start, token_file
@@ -13,7 +13,7 @@ from muhurat.config import Desk, FeedSection
 from muhurat.log import get_logger
 
 if TYPE_CHECKING:
-    from muhurat.capture.universe import Universe, UniverseKind
+    from muhurat.capture.universe import Market, Universe, UniverseKind
     from muhurat.model.instrument import Instrument
 
 
@@ -35,16 +35,16 @@ def choose_instruments(desk: Desk, clock: Clock, *, again: bool = False) -> dict
     paths = {name: universe_path(desk.data_dir / "universe", name, day) for name in desk.feeds}
     asked = [name for name, path in paths.items() if again or not path.exists()]
     kinds = {name: kind for name in asked if (kind := universe_kind(desk, desk.feeds[name])) is not None}
-    dump = _fetch_dump(desk) if kinds else []
     if kinds:
+        dump, market = _fetch_dump(desk), _market(desk, clock)
         save_instruments(desk.data_dir / "reference", day, dump)
+        for name, kind in kinds.items():
+            universe = _choose(desk, name, kind, dump, market, clock.now_ns())
+            _write_copy(desk, kind, universe)
+            save_universe(paths[name], universe)
     for name in asked:
-        if name in kinds:
-            universe = _choose(desk, name, kinds[name], dump, clock)
-            _write_copy(desk, kinds[name], universe)
-        else:
-            universe = load_universe(desk.path(desk.feeds[name].universe))
-        save_universe(paths[name], universe)
+        if name not in kinds:
+            save_universe(paths[name], load_universe(desk.path(desk.feeds[name].universe)))
     return {name: len(load_universe(path).instruments) for name, path in paths.items()}
 
 
@@ -57,16 +57,20 @@ def notice_new_contracts(desk: Desk, clock: Clock) -> dict[str, list[str]]:
     from muhurat.venues.kite.instruments import load_instruments, save_instruments
 
     day, folder = ist(clock.now_ns()).date(), desk.data_dir / "reference"
+    paths = {name: universe_path(desk.data_dir / "universe", name, day) for name in desk.feeds}
     kinds = {name: kind for name, feed in desk.feeds.items() if (kind := universe_kind(desk, feed)) is not None}
-    chosen = {
-        name: kind for name, kind in kinds.items() if universe_path(desk.data_dir / "universe", name, day).exists()
-    }
+    chosen = [name for name in kinds if paths[name].exists()]
     if not chosen:
         return {}
-    before, now = load_instruments(folder, day), _fetch_dump(desk)
-    found = {name: _take_in(desk, name, kind, before, now, clock) for name, kind in chosen.items()}
-    save_instruments(folder, day, now)
-    return {name: symbols for name, symbols in found.items() if symbols}
+    dumps, market = (load_instruments(folder, day), _fetch_dump(desk)), _market(desk, clock)
+    found = {}
+    for name in chosen:
+        universe, symbols = _take_in(paths[name], dumps, market)
+        if symbols:
+            found[name] = symbols
+            _write_copy(desk, kinds[name], universe)
+    save_instruments(folder, day, dumps[1])
+    return found
 
 
 def run_refresh(desk: Desk) -> dict[str, list[str]]:
@@ -101,12 +105,19 @@ def _fetch_dump(desk: Desk) -> list[Instrument]:
     return KiteInstruments(kite(desk).root, token_file(desk).read).fetch(sorted(exchanges))
 
 
-def _choose(desk: Desk, name: str, kind: UniverseKind, dump: list[Instrument], clock: Clock) -> Universe:
-    from muhurat.capture.universe import Market, Order
+def _market(desk: Desk, clock: Clock) -> Market:
+    """Whom the rules may ask; one for all feeds, since Kite counts the questions of an account."""
+    from muhurat.capture.universe import Market
 
-    feed, now_ns = desk.feeds[name], clock.now_ns()
+    return Market(kite_rest(desk, clock), partial(reference_store, desk, clock))
+
+
+def _choose(desk: Desk, name: str, kind: UniverseKind, dump: list[Instrument], market: Market, now_ns: int) -> Universe:
+    from muhurat.capture.universe import Order
+
+    feed = desk.feeds[name]
     order = Order(name, feed.venue, feed.mode, feed.strikes, ist(now_ns).date(), now_ns)
-    universe = kind.choose(dump, order, Market(kite_rest(desk, clock), partial(reference_store, desk, clock)))
+    universe = kind.choose(dump, order, market)
     if universe.missing:
         log = get_logger(__name__)
         log.warning(
@@ -116,19 +127,18 @@ def _choose(desk: Desk, name: str, kind: UniverseKind, dump: list[Instrument], c
 
 
 def _take_in(
-    desk: Desk, name: str, kind: UniverseKind, before: list[Instrument], now: list[Instrument], clock: Clock
-) -> list[str]:
-    from muhurat.capture.universe import changing, load_universe, new_contracts, save_universe, universe_path, with_new
+    path: Path, dumps: tuple[list[Instrument], list[Instrument]], market: Market
+) -> tuple[Universe, list[str]]:
+    """A feed's universe with what the second dump has and the first has not, and the symbols of that."""
+    from muhurat.capture.universe import changing, load_universe, new_contracts, save_universe, with_new
 
-    path = universe_path(desk.data_dir / "universe", name, _day(clock))
-    found = new_contracts(load_universe(path), before, now)
+    found = new_contracts(load_universe(path), *dumps)
     if not found:
-        return []
+        return load_universe(path), []
     with changing(path):
-        universe = with_new(load_universe(path), found, kite_rest(desk, clock))
+        universe = with_new(load_universe(path), found, market.quotes)
         save_universe(path, universe)
-    _write_copy(desk, kind, universe)
-    return [row.symbol for row in found]
+    return universe, [row.symbol for row in found]
 
 
 def _write_copy(desk: Desk, kind: UniverseKind, universe: Universe) -> None:
@@ -142,7 +152,3 @@ def _write_copy(desk: Desk, kind: UniverseKind, universe: Universe) -> None:
         get_logger(__name__).warning("a file of your own is left alone", file=str(path))
         return
     save_universe(path, universe)
-
-
-def _day(clock: Clock) -> date:
-    return ist(clock.now_ns()).date()

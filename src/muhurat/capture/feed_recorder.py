@@ -227,7 +227,7 @@ class FeedRecorder:
         self.connections, self.gaps = past.connections, list(past.gaps)
         self.last_frame_ns = self.last_data_ns = past.last_ts_ns
         self._first.last_frame_ns = self._first.last_data_ns = past.last_ts_ns
-        since_ns = max(past.last_ts_ns, past.gap_end_ns) if past.last_ts_ns else self._missed_since(now_ns)
+        since_ns = past.heard_until_ns if past.last_ts_ns else self._missed_since(now_ns)
         self._begin_gap(self._first, since_ns, "the recorder was down")
 
     def _follow(self, line: Line, event: ConnectionEvent) -> None:
@@ -258,6 +258,8 @@ class FeedRecorder:
         after_hours = self.plan.closes_ns is not None and self._clock.now_ns() >= self.plan.closes_ns
         if line.gap is None and since_ns and not self._stopping and not after_hours:
             line.gap = (since_ns, reason.rstrip(), line.connection)
+            if len(self._lines) > 1:  # the others' records would hide it from a recorder that comes after a crash
+                self._note({"event": "gap_begins", "from_ns": since_ns, "connection": line.connection})
 
     def _end_gap(self, line: Line, now_ns: int) -> bool:
         """Data flow again, or the recording ends; tells whether there was a gap within the feed's hours."""

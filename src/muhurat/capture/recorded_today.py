@@ -18,7 +18,8 @@ _FIRST_BYTES: Final = 2
 
 @dataclass(slots=True)
 class RecordedToday:
-    """A day's journal in numbers; `gaps` are its gap entries, `gap_end_ns` where the last of them ends."""
+    """A day's journal in numbers; `gaps` are its gap entries. `begun` are gaps of a connection that were not over when
+    the recorder died, by the connection's number: since when."""
 
     messages: int = 0
     packets: int = 0
@@ -26,10 +27,13 @@ class RecordedToday:
     connections: int = 0
     last_ts_ns: int = 0
     gaps: list[dict[str, Any]] = field(default_factory=list)
+    begun: dict[int, int] = field(default_factory=dict)
 
     @property
-    def gap_end_ns(self) -> int:
-        return max((int(gap.get("to_ns", 0)) for gap in self.gaps), default=0)
+    def heard_until_ns(self) -> int:
+        """Until when every connection is accounted for, by records or by gaps that are over."""
+        ended_ns = max((int(gap.get("to_ns", 0)) for gap in self.gaps), default=0)
+        return min((max(self.last_ts_ns, ended_ns), *self.begun.values()))
 
 
 def recorded_on(day: str, directory: Path, feed: str, count_packets: Callable[[bytes], int]) -> RecordedToday:
@@ -65,3 +69,9 @@ def _count_entries(paths: HourPaths, found: RecordedToday) -> None:
         found.connections += event == "connected"
         if event == "gap":
             found.gaps.append(control.entry)
+            if (ended := control.entry.get("connection")) is None:  # of all connections: the recorder was down
+                found.begun.clear()
+            else:
+                found.begun.pop(ended, None)
+        if event == "gap_begins":
+            found.begun[control.entry["connection"]] = control.entry["from_ns"]

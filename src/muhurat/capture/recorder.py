@@ -113,7 +113,7 @@ class Recorder:
         for name, feed in self._feeds.items():
             self._log.info(f"{feed.recorder.plan.title} started", feed=name)
             feed.recorder.open()
-            self._look(name)
+        self._look()
         self._log.info(f"Recorder started with {len(self._feeds)} feeds")
 
     async def _record(self, name: str) -> None:
@@ -132,21 +132,25 @@ class Recorder:
         while True:
             await asyncio.sleep(_REPORT_EVERY_S)
             turns += 1
-            for name in self._feeds:
-                self._look(name)
-                self._feeds[name].recorder.look_at_disk()
+            self._look()
+            for feed in self._feeds.values():
+                feed.recorder.look_at_disk()
             self._beat()
             if turns % _LOG_EVERY == 0:
                 self._log_counts()
                 self._alarms.tell()
 
-    def _look(self, name: str) -> None:
-        feed = self._feeds[name]
-        tokens = feed.watch.look(ist(self._clock.now_ns()).date())
-        if tokens is not None:
-            self._streams[name].set_instruments(tokens, feed.recorder.plan.mode)
-            for each in self._feeds.values():
-                each.note_left_out()
+    def _look(self) -> None:
+        """Carry what the feeds' universes say now."""
+        today, changed = ist(self._clock.now_ns()).date(), False
+        for name, feed in self._feeds.items():
+            tokens = feed.watch.look(today)
+            if tokens is not None:
+                self._streams[name].set_instruments(tokens, feed.recorder.plan.mode)
+                changed = True
+        if changed:
+            for feed in self._feeds.values():
+                feed.note_changes()
 
     def _beat(self, *, now: bool = False) -> None:
         now_ns = self._clock.now_ns()
@@ -218,15 +222,19 @@ class _Feed:
         self.crowded_out: list[str] = []
         self._left_out = left_out
         self._looked = (0, 0)
+        self._told_new = 0
         self._log = get_logger(__name__).bind(feed=plan.name)
 
-    def note_left_out(self) -> None:
-        """Name what there is no room for, and warn once of every change."""
+    def note_changes(self) -> None:
+        """Name what there is no room for and what has been listed today; tell of every change once."""
         tokens = self._left_out(self.recorder.plan.name)
         names = [self.watch.symbols.get(token, str(token)) for token in tokens]
         if names != self.crowded_out:
             self.crowded_out = names
             self._log.warning(_NO_ROOM, left_out=len(names), instruments=", ".join(names[:_NAMED]))
+        if added := self.watch.new[self._told_new :]:
+            self._told_new += len(added)
+            self._log.info("New contracts are listed", instruments=", ".join(added))
 
     @property
     def problem(self) -> str:

@@ -18,6 +18,8 @@ venues:
 feeds:
   # SENSEX, INDIA VIX, the near future and the current week's options, five strikes on either side of the money
   sensex_desk: {{ venue: kite, universe: sensex_atm, mode: full, strikes: 5 }}
+  # the crawler: 320 stock futures, stock options, index derivatives and shares, see docs/universe.md
+  # sso_xvenue: {{ venue: kite, universe: sso_xvenue }}
 
 jobs:
   registry: process.json # the day's jobs, see `muhurat day plan`

@@ -44,7 +44,9 @@ class IndexUniverse:
         """See `kinds.UniverseKind`: around the present spot; a simulator's made-up prices are noted."""
         spot = market.quotes.last_prices([self.spot_key]).get(self.spot_key)
         if spot is None:
-            raise UniverseError(f"the venue gives no last price of {self.spot_key}", hint="try again in a minute")
+            raise UniverseError(
+                f"{order.venue.capitalize()} gives no last price of {self.spot_key}", hint="try again in a minute"
+            )
         chosen = partial(
             build,
             self,
