@@ -58,7 +58,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of the desk. `trader` are its gauges of today, `decoders` those of each decode service by its feed.
+    """One moment of the desk. `trader` are its gauges of today, `decoders` and `publishers` those of each by its feed.
 
     `live` is the last tick of every instrument as the decode service shows it: `last_price`, `ts` in epoch ms and more.
     `jobs` are the day's, in order; none on a desk without jobs. `jobs_trouble` is what is wrong with their registry.
@@ -73,6 +73,7 @@ class Snapshot:
     trader: Mapping[str, Any]
     live: Mapping[str, Mapping[str, Any]]
     decoders: Mapping[str, Mapping[str, Any]]
+    publishers: Mapping[str, Mapping[str, Any]]
     history: list[Line]
     decisions: Decisions
     jobs: Sequence[Row] = ()
@@ -150,7 +151,8 @@ def take(place: Place, clock: Clock, decisions: Decisions) -> Snapshot:
         spoken={name: _spoken(word, clock.monotonic()) for name, word in heartbeats.items()},
         trader=_gauges(heartbeats, "trader", day),
         live=_live(place.run_dir / "live.json"),
-        decoders=_decoders(heartbeats, day),
+        decoders=_by_feed(heartbeats, "decode", day),
+        publishers=_by_feed(heartbeats, "publish", day),
         history=read_history(place.run_dir),
         decisions=decisions,
         jobs=jobs,
@@ -171,9 +173,9 @@ def _gauges(heartbeats: Mapping[str, Mapping[str, Any]], service: str, day: date
     return gauges
 
 
-def _decoders(heartbeats: Mapping[str, Mapping[str, Any]], day: date) -> dict[str, Mapping[str, Any]]:
-    """A desk with several feeds has a decode service for each, named after it."""
-    told = (_gauges(heartbeats, name, day) for name in heartbeats if name.partition("_")[0] == "decode")
+def _by_feed(heartbeats: Mapping[str, Mapping[str, Any]], kind: str, day: date) -> dict[str, Mapping[str, Any]]:
+    """A desk with several feeds has a service of the kind for each, named after it."""
+    told = (_gauges(heartbeats, name, day) for name in heartbeats if name.partition("_")[0] == kind)
     return {str(gauges.get("feed", "")): gauges for gauges in told if gauges}
 
 
