@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,28 @@ def test_a_lost_entry_in_a_shared_group_is_told(recording: Recording) -> None:
     assert [gap.records for gap in one.follower.gaps] == [5]
 
 
+def test_a_line_that_breaks_after_entries_were_handed_over_costs_none(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording.record(*payloads(10))
+    recording.publish()
+    other = Other(recording.url)
+    other.follow()
+    recording.record(*payloads(10), at_ns=NINE + 1000 * MS)
+    recording.publish()
+    trim(recording, ordinal=12)
+
+    def broken() -> bool:
+        raise StoreError("the line broke", permanent=False)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(other.group, "shared", broken)
+        with pytest.raises(StoreError, match="the line broke"):
+            other.follower.step(0)
+    assert other.follow() == recording.recorded()[12:]
+    assert [gap.records for gap in other.follower.gaps] == [2]
+
+
 def test_a_redis_that_lost_everything_is_followed_on_without_a_gap(
     recording: Recording, redis_server: RedisServer
 ) -> None:
@@ -273,6 +296,33 @@ def test_the_command_prints_what_journal_decode_prints(recording: Recording, tmp
 
     twice = muhurat(tmp_path, *asked, "--stream", "x")
     assert (twice.returncode, "give one of them" in twice.stderr) == (2, True)
+
+
+def delivered(recording: Recording) -> int:
+    """How many entries the group was ever handed."""
+    return int(recording.redis.xinfo_groups(STREAM)[0]["entries-read"] or 0)
+
+
+@pytest.mark.slow
+def test_killed_while_it_keeps_ticks_it_neither_loses_nor_doubles_one(recording: Recording, tmp_path: Path) -> None:
+    chance, moments = random.Random(8), random.Random(9)
+    asked = ("capture", "follow", "--redis", recording.url, "--feed", FEED, "--store", "parquet:///./copy")
+    handed_over = 0
+    recording.redis.xgroup_create(STREAM, "muhurat", "0", mkstream=True)
+    for number in range(2):
+        recording.record(*messages(2000, chance), at_ns=NINE + number * 10_000 * MS)
+        recording.publish()
+        process = subprocess.Popen([sys.executable, "-m", "muhurat", *asked], cwd=tmp_path)
+        wait_until(lambda: delivered(recording) > handed_over, "the first entries")  # noqa: B023
+        time.sleep(moments.random() * 0.2)
+        process.kill()
+        process.wait()
+        handed_over = delivered(recording)
+    last = muhurat(tmp_path, *asked, "--once")
+    assert (last.returncode, "0 gaps" in last.stderr) == (0, True)
+    with ParquetTickStore(tmp_path / "copy", recording.clock, universe=tmp_path / "u") as store:
+        assert kept_rows(store) == expected_rows(recording.journal)
+    assert recording.redis.xpending(STREAM, "muhurat")["pending"] == 0
 
 
 def trim(recording: Recording, *, ordinal: int) -> None:

@@ -48,14 +48,15 @@ def test_a_feed_tells_its_counts_age_and_lag(desk: MadeDesk) -> None:
 
 
 def test_a_publisher_and_the_disk_are_told(desk: MadeDesk) -> None:
-    gauges = {"published_records": 9, "published_bytes": 800, "dropped_records": 2, "lag_records": 1, "lag_s": 0.25}
-    desk.say("publish", feed=FEED, **gauges)
+    told = {"published_records": 9, "published_bytes": 800, "dropped_records": 2}
+    desk.say("publish", feed=FEED, state="connected", behind_records=1, behind_bytes=90, lag_s=0.25, **told)
     desk.say_disk(free_bytes=41_000, bytes_per_hour=2_000.0, hours_left=20.5, trouble=None)
     seen = Scraped(desk)
     assert seen.of("muhurat_publish_records_total", feed=FEED) == 9
     assert seen.of("muhurat_publish_bytes_total", feed=FEED) == 800
     assert seen.of("muhurat_publish_dropped_records_total", feed=FEED) == 2
-    assert seen.of("muhurat_publish_lag_records", feed=FEED) == 1
+    assert seen.of("muhurat_publish_behind_records", feed=FEED) == 1
+    assert seen.of("muhurat_publish_behind_bytes", feed=FEED) == 90
     assert seen.of("muhurat_publish_lag_seconds", feed=FEED) == 0.25
     assert seen.of("muhurat_disk_free_bytes") == 41_000
     assert seen.of("muhurat_disk_fill_bytes_per_hour") == 2_000

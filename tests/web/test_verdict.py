@@ -133,6 +133,20 @@ def test_ticks_that_cannot_be_kept_are_a_problem_with_the_stores_remedy(desk: Ma
     assert problem.do.startswith(f"{remedy}; nothing is lost")
 
 
+def test_a_stream_that_is_away_or_lacks_records_is_said_while_it_is_published(desk: MadeDesk) -> None:
+    desk.say("publish", feed=FEED, state="away", behind_records=12, dropped_records=0)
+    assert problems(desk.look()) == []
+    desk.rows.append({**desk.rows[0], "name": "publish"})
+    desk.supervise()
+    assert [problem.what for problem in problems(desk.look())] == [
+        "the stream of sensex_desk is away, 12 records wait in the journal"
+    ]
+    desk.say("publish", feed=FEED, state="connected", behind_records=0, dropped_records=3)
+    assert [problem.what for problem in problems(desk.look())] == [
+        "3 records of sensex_desk were left out of its stream"
+    ]
+
+
 def test_the_worst_comes_first(desk: MadeDesk) -> None:
     desk.record(state="refused", disk_error="full")
     desk.put("trader", "fatal", "exit code 2")

@@ -114,12 +114,12 @@ class Follower:
             self._keep()
         try:
             entries = self._next(wait_s)
+            self._look_for_gap(entries)
         except StoreError:
             self._missed = self._got  # what was handed over while the line broke is behind it
             raise
         if entries:
             self._got = entries[-1].id
-            self._look_for_gap(entries)
             self._take(entries)
         elif self._kept:
             self._keep()
@@ -168,16 +168,17 @@ class Follower:
             place, last = position_of(entry.id), self._last
             if place is None or (last is not None and place <= last):
                 continue
-            self._last = place
             before = _before(place, entry)
-            if last is None or before is None or before == last or (entry is entries[0] and self._was_anothers(before)):
-                continue
-            known = before.ordinal - last.ordinal if before.hour == last.hour else None
-            self._note(Gap(last, place, known, "no longer in the stream"))
+            if last is not None and before is not None and before != last:
+                self._look_into(last, before, place, first=entry is entries[0])
+            self._last = place
 
-    def _was_anothers(self, before: Position) -> bool:
-        """Whether another consumer of the group got the record that should have come before."""
-        return self._group.shared() and self._group.has(id_of(before))
+    def _look_into(self, last: Position, before: Position, place: Position, *, first: bool) -> None:
+        """The record at `before` was not among ours: a gap, unless another consumer of the group got it."""
+        if first and self._group.shared() and self._group.has(id_of(before)):
+            return
+        known = before.ordinal - last.ordinal if before.hour == last.hour else None
+        self._note(Gap(last, place, known, "no longer in the stream"))
 
     def _note(self, gap: Gap) -> None:
         self.gaps.append(gap)

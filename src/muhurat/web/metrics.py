@@ -52,7 +52,8 @@ _PUBLISHED: Final = (
     ("dropped_records", "dropped_records", "Messages that the stream did not get; the journal has them."),
 )
 _BEHIND: Final = (
-    ("lag_records", "lag_records", "Messages of the journal that are not published yet."),
+    ("behind_records", "behind_records", "Messages of the journal that are not published yet."),
+    ("behind_bytes", "behind_bytes", "Bytes of the journal that are not published yet."),
     ("lag_s", "lag_seconds", "Age of the oldest message that is not published yet."),
 )
 _QUANTILES: Final = (("0.5", "receive_lag_p50_s"), ("0.99", "receive_lag_p99_s"))

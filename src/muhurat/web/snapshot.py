@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -59,8 +59,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of the desk. `trader` are its gauges of today, `decoders` those of each decode service by its feed,
-    `publishers` those of each publisher.
+    """One moment of the desk. `trader` are its gauges of today, `decoders` and `publishers` those of each by its feed.
 
     `live` is the last tick of every instrument as the decode service shows it: `last_price`, `ts` in epoch ms and more.
     `jobs` are the day's, in order; none on a desk without jobs. `jobs_trouble` is what is wrong with their registry.
@@ -75,11 +74,11 @@ class Snapshot:
     trader: Mapping[str, Any]
     live: Mapping[str, Mapping[str, Any]]
     decoders: Mapping[str, Mapping[str, Any]]
+    publishers: Mapping[str, Mapping[str, Any]]
     history: list[Line]
     decisions: Decisions
     jobs: Sequence[Row] = ()
     jobs_trouble: Trouble | None = None
-    publishers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def day(self) -> date:

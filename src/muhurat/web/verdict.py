@@ -52,6 +52,7 @@ def problems(shot: Snapshot) -> list[Problem]:
         *_of_feeds(shot),
         *_of_room(shot),
         *_of_reading(shot),
+        *_of_streams(shot),
     ]
     return sorted(found, key=lambda problem: not problem.down)
 
@@ -157,3 +158,15 @@ def _of_reading(shot: Snapshot) -> Iterator[Problem]:
         if damaged := gauges.get("damaged"):
             places = number_of(int(damaged), "place")
             yield Problem(f"the journal of {feed} is damaged in {places}", "see: muhurat journal verify")
+
+
+def _of_streams(shot: Snapshot) -> Iterator[Problem]:
+    """What followers on other hosts do not get; the journal has it."""
+    running = any(name.partition("_")[0] == "publish" and shot.runs(name) for name in shot.spoken)
+    for feed, gauges in shot.publishers.items():
+        if running and gauges.get("state") == "away":
+            waiting = number_of(int(gauges["behind_records"]), "record")
+            yield Problem(f"the stream of {feed} is away, {waiting} wait in the journal", "is Redis up? muhurat check")
+        if lost := gauges.get("dropped_records"):
+            told = f"{number_of(int(lost), 'record')} of {feed} were left out of its stream"
+            yield Problem(told, "followers lack them; the journal has them")
