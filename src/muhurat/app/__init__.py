@@ -17,7 +17,7 @@ from muhurat.app.desk import (
 )
 from muhurat.app.jobs import run_job
 from muhurat.app.quality import quality_report, write_quality
-from muhurat.app.recording import prepare_universe, run_decode, run_recorder
+from muhurat.app.recording import prepare_universe, run_decode, run_limits, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
 from muhurat.app.trader import replay_decisions, run_trader
@@ -37,6 +37,7 @@ __all__ = [
     "replay_decisions",
     "run_decode",
     "run_job",
+    "run_limits",
     "run_recorder",
     "run_trader",
     "run_web",

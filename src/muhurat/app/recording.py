@@ -169,6 +169,15 @@ def run_decode(desk: Desk, feed: str | None = None) -> None:
         run(settings, decode_message, store, clock, heartbeat, stop)
 
 
+def run_limits(desk: Desk) -> None:
+    """The process that asks for the price bands of all feeds."""
+    from muhurat.capture.circuit_limits import run
+
+    clock, stop = start("limits", desk), stop_event()
+    heartbeat = Heartbeat("limits", desk.run_dir, clock)
+    run(list(desk.feeds), desk.data_dir / "universe", kite_rest(desk, clock), clock, heartbeat, stop)
+
+
 def decode_service_name(desk: Desk, feed: str) -> str:
     """`decode`, or `decode_<feed>` on a desk with several feeds."""
     return "decode" if len(desk.feeds) == 1 else f"decode_{feed}"
