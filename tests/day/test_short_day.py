@@ -18,7 +18,7 @@ from muhurat.clock import ClockPage
 from tests.day.conftest import MUHURAT_SESSION, Day, made_candles, muhurat, run_demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-SERVICES = {"web", "jobs", "checker", "monitor", "recorder", "decode", "trader"}
+SERVICES = {"web", "jobs", "checker", "monitor", "recorder", "limits", "decode", "trader"}
 SHORT = ("--date", MUHURAT_SESSION, "--speed", "300", "--seed", "5")
 
 

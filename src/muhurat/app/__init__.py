@@ -18,7 +18,7 @@ from muhurat.app.desk import (
 from muhurat.app.instruments import prepare_universe, run_refresh, universe_kind
 from muhurat.app.jobs import run_job
 from muhurat.app.quality import quality_report, write_quality
-from muhurat.app.recording import ingest_ticks, run_decode, run_recorder
+from muhurat.app.recording import ingest_ticks, run_decode, run_limits, run_recorder
 from muhurat.app.reporting import day_report, print_report, run_web, write_report
 from muhurat.app.services import services, supervisor
 from muhurat.app.streams import Source, follow, run_publish, store_sink, stream_of
@@ -42,6 +42,7 @@ __all__ = [
     "replay_decisions",
     "run_decode",
     "run_job",
+    "run_limits",
     "run_publish",
     "run_recorder",
     "run_refresh",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from muhurat.app.desk import calendar_of, clock_of, kite, start, stop_event, tick_store, token_file
+from muhurat.app.desk import calendar_of, clock_of, kite, kite_rest, start, stop_event, tick_store, token_file
 from muhurat.app.relisting import look_for_new_contracts
 from muhurat.clock import ist
 from muhurat.config import Desk
@@ -137,6 +137,15 @@ def ingest_ticks(desk: Desk, feed: str | None, chosen: str) -> Iterator[Ingested
     with tick_store(desk, clock_of(desk)) as store:
         for paths in hours:
             yield ingest(paths, decode_message, names, store)
+
+
+def run_limits(desk: Desk) -> None:
+    """The process that asks for the price bands of all feeds."""
+    from muhurat.capture.circuit_limits import run
+
+    clock, stop = start("limits", desk), stop_event()
+    heartbeat = Heartbeat("limits", desk.run_dir, clock)
+    run(list(desk.feeds), desk.data_dir / "universe", kite_rest(desk, clock), clock, heartbeat, stop)
 
 
 def decode_service_name(desk: Desk, feed: str) -> str:

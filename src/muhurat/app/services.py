@@ -69,6 +69,7 @@ def services(desk: Desk) -> list[ServiceSpec]:
             leading = replace(recording, lead_s=_UNIVERSE_LEADS_S)
             found.append(_service(desk, "universe", ("capture", "universe"), leading))
         found.append(_service(desk, "recorder", ("capture", "run"), recording, stays=True))
+        found.append(_service(desk, "limits", ("capture", "limits"), recording, stays=True))
     for name, feed in desk.feeds.items():
         decoding = SessionWindow(calendar, (feed.start,), (feed.stop,), linger_s=_DECODE_LINGERS_S)
         found.append(

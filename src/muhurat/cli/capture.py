@@ -72,6 +72,14 @@ def follow(
 
 
 @app.command()
+def limits(desk: DeskOption = DEFAULT_DESK, overlay: OverlayOption = None) -> None:
+    """Ask for the price bands of the feeds' instruments, at once and every 15 minutes, until SIGTERM."""
+    from muhurat import app as parts
+
+    parts.run_limits(parts.open_desk(desk, overlay or []))
+
+
+@app.command()
 def universe(
     again: bool = typer.Option(False, "--again", help="Make today's files anew, even if they are there."),
     desk: DeskOption = DEFAULT_DESK,

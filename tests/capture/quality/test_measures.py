@@ -39,7 +39,7 @@ class Ticks:
     """Ticks of one instrument, one a second, each as the usual one but for what is said."""
 
     def __init__(self, store: TickStore) -> None:
-        self._store = store
+        self.store = store
         self._record = 0
 
     def put(self, *ticks: dict[str, Any], symbol: str = "A", lag_s: float = 0.6, feed: str = FEED) -> None:
@@ -61,11 +61,11 @@ class Ticks:
             kind = np.float64 if isinstance(usual, float) else np.int64
             columns[name] = np.array([row[name] for row in rows], kind)
         self._record += len(rows)
-        self._store.append("ticks_full", columns, feed=feed)
-        self._store.flush()
+        self.store.append("ticks_full", columns, feed=feed)
+        self.store.flush()
 
     def found(self, jump_share: float = 0.2) -> dict[str, Measured]:
-        return measure(self._store, FEED, WINDOW, jump_share)
+        return measure(self.store, FEED, WINDOW, jump_share)
 
     def counts(self, symbol: str = "A") -> dict[str, int]:
         return {name: number for name, number in self.found()[symbol].counts.items() if number}
@@ -134,6 +134,14 @@ def test_the_size_of_a_jump_is_a_matter_of_choice(ticks: Ticks) -> None:
     ticks.put({"last_price": 100.0}, {"last_price": 106.0}, {"last_price": 100.0})
     assert ticks.found(0.05)["A"].counts["spikes"] == 1
     assert ticks.found(0.10)["A"].counts["spikes"] == 0
+
+
+def test_prices_that_the_exchange_did_not_allow(ticks: Ticks) -> None:
+    ticks.put({}, {"last_price": 105.05}, {"last_price": 94.9}, {"last_price": 95.0})
+    ticks.put({"last_price": 105.05}, symbol="it's")
+    bands = {"A": (95.0, 105.0), "it's": (1.0, 2.0), "of nobody": (1.0, 2.0)}
+    found = measure(ticks.store, FEED, WINDOW, 0.2, bands)
+    assert {symbol: told.counts["outside_limits"] for symbol, told in found.items()} == {"A": 2, "it's": 1}
 
 
 def test_the_clocks_are_compared_and_negative_lags_counted(ticks: Ticks) -> None:

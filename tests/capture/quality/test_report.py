@@ -169,7 +169,7 @@ def test_repeated_and_suspicious_packets_are_counted_and_summed_up(day: Day) -> 
     day.decode()
     told = day.quality()
     assert told["duplicates"] == 1
-    assert told["suspicious"] == {"not_positive": 0, "outside_day": 0, "crossed": 0, "spikes": 1}
+    assert told["suspicious"] == {"not_positive": 0, "outside_day": 0, "outside_limits": 0, "crossed": 0, "spikes": 1}
     assert told["by_instrument"][CALL_SYMBOL]["duplicates"] == 1
     assert told["by_instrument"][FUTURE_SYMBOL]["suspicious"]["spikes"] == 0
     assert summary({"feeds": {FEED: told}}) == (

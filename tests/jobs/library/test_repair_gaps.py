@@ -298,6 +298,12 @@ def test_when_going_on_is_of_no_use_the_job_ends_and_keeps_what_it_has(desk: Day
     assert len(desk.kept()) == 3
 
 
+def test_a_feed_that_the_desk_does_not_have_is_an_error(desk: Day) -> None:
+    desk.feed()
+    with pytest.raises(JobError, match="no feed 'dsk'"):
+        desk.run(feed="dsk")
+
+
 def test_a_day_without_a_session_has_nothing_to_repair(desk: Day) -> None:
     desk.tools.business_date = date(2026, 11, 21)
     assert desk.run().note == "no feed was to be recorded on 2026-11-21"

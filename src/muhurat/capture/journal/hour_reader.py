@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import zlib
 from pathlib import Path
 from struct import Struct
 from typing import Final
 
+from muhurat.capture.journal.checksum import crc32
 from muhurat.capture.journal.data import open_data
 from muhurat.capture.journal.format import CONTROL, HEADER, ControlRecord, HourPaths, Position, Record
 from muhurat.capture.journal.recovery import parse_line
@@ -128,7 +128,7 @@ class HourReader:
         base = data[0][0] if data else 0
         chunk = self._data.read(data[-1][0] + HEADER.size + data[-1][4] - base, base) if data else b""
         entries: list[Entry] = []
-        hour, ordinal, crc32, skip = self.hour, self.ordinal, zlib.crc32, HEADER.size - base
+        hour, ordinal, skip = self.hour, self.ordinal, HEADER.size - base
         for offset, ts_ns, _, crc, length, flags in rows:
             if flags & CONTROL:
                 if with_control and (entry := self._control(offset, length, crc)) is not None:
@@ -157,7 +157,7 @@ class HourReader:
         if self._ctl is None:
             return None
         line = os.pread(self._ctl, length, offset)
-        return parse_line(line) if zlib.crc32(line) == crc else None
+        return parse_line(line) if crc32(line) == crc else None
 
 
 def _open_if_there(path: Path) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from muhurat.capture.journal.checksum import crc32
 from muhurat.capture.journal.files import Files, write_all
 from muhurat.capture.journal.format import (
     CLOCK_DOUBT,
@@ -155,19 +155,19 @@ class _Hour:
         view = data.data
         spans = zip((offset + HEADER.size).tolist(), (offset + HEADER.size + size).tolist(), strict=True)
         rows["offset"], rows["ts"], rows["length"], rows["flags"] = offset + self._size, ts, size, flags
-        rows["crc"] = [zlib.crc32(view[begin:end]) for begin, end in spans]
+        rows["crc"] = [crc32(view[begin:end]) for begin, end in spans]
         self._take([view], len(data), rows.tobytes(), len(size))
         return len(size)
 
     def add_one(self, payload: bytes | memoryview, ts_ns: int, flags: int) -> int:
-        row = ROW.pack(self._size, ts_ns, 0, zlib.crc32(payload), len(payload), flags)
+        row = ROW.pack(self._size, ts_ns, 0, crc32(payload), len(payload), flags)
         header = HEADER.pack(ts_ns // NS_PER_MS, len(payload))
         self._take([header, payload], HEADER.size + len(payload), row, 1)
         return 1
 
     def add_line(self, entry: dict[str, Any], ts_ns: int) -> None:
         line = control_line(entry, ts_ns)
-        self._idx.append(ROW.pack(self._ctl_size, ts_ns, 0, zlib.crc32(line), len(line), CONTROL))
+        self._idx.append(ROW.pack(self._ctl_size, ts_ns, 0, crc32(line), len(line), CONTROL))
         self._ctl.append(line)
         self._ctl_size += len(line)
 

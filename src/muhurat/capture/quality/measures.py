@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from muhurat.calendars.session import Window
+from muhurat.capture.circuit_limits import Bands
 from muhurat.clock import NS_PER_S
 from muhurat.stores.base import TickStore
 
@@ -29,6 +30,7 @@ _ALIKE: Final = (
 """A packet of the same exchange's second in which all these are as before is a repeated one."""
 
 _COUNTED: Final = ("ticks", "duplicates", "not_positive", "outside_day", "crossed", "spikes")
+_ALL: Final = (*_COUNTED, "outside_limits")
 
 
 @dataclass(slots=True)
@@ -39,10 +41,13 @@ class Measured:
     lags: Counter[int] = field(default_factory=Counter)
 
 
-def measure(store: TickStore, feed: str, windows: tuple[Window, ...], jump_share: float) -> dict[str, Measured]:
+def measure(
+    store: TickStore, feed: str, windows: tuple[Window, ...], jump_share: float, bands: Bands | None = None
+) -> dict[str, Measured]:
     """Every instrument of a feed over the session's `windows`, by symbol.
 
-    `jump_share`: how large a part of a price a jump is that counts when the next price takes it back.
+    `jump_share`: how large a part of a price a jump is that counts when the next price takes it back. `bands` are the
+    price bands of the day, as far as they are known.
     """
     found: dict[str, Measured] = {}
     for window in windows:
@@ -51,6 +56,8 @@ def measure(store: TickStore, feed: str, windows: tuple[Window, ...], jump_share
             for row in store.query(_doubts(where, jump_share)).dicts():
                 counts = found.setdefault(row["symbol"], Measured()).counts
                 counts.update({name: int(row[name] or 0) for name in _COUNTED})
+            for symbol, outside in store.query(_outside(where, bands)) if bands else ():
+                found.setdefault(symbol, Measured()).counts["outside_limits"] += int(outside)
             for symbol, lag, packets in store.query(_lags(where)):
                 found.setdefault(symbol, Measured()).lags[int(lag)] += packets
     return found
@@ -100,6 +107,23 @@ def _unchanged() -> Iterator[str]:
         yield f"coalesce({name}, -1) = coalesce(lag({name}) {_BY_SYMBOL}, -1)"
 
 
+def _outside(where: str, bands: Bands) -> str:
+    """Ticks at a price that was not allowed at any time of the day."""
+    rows = (
+        f"SELECT {_text(symbol)} AS of_symbol, {lower!r} AS lower_limit, {upper!r} AS upper_limit"
+        for symbol, (lower, upper) in bands.items()
+    )
+    return (
+        f"SELECT symbol, count(*) AS outside FROM {_FULL} JOIN ({' UNION ALL '.join(rows)}) AS bands "
+        f"ON symbol = of_symbol WHERE {where} AND (last_price < lower_limit OR last_price > upper_limit) "
+        "GROUP BY symbol"
+    )
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _lags(where: str) -> str:
     lag = "CAST(round(100 * (ts_recv_ns / 1000000000.0 - extract(epoch FROM exchange_timestamp))) AS BIGINT)"
     return (
@@ -114,7 +138,7 @@ def total(found: Mapping[str, Measured]) -> dict[str, Any]:
     for measured in found.values():
         lags.update(measured.lags)
         counts.update(measured.counts)
-    return {"counts": {name: counts[name] for name in _COUNTED}, "skew": skew(lags)}
+    return {"counts": {name: counts[name] for name in _ALL}, "skew": skew(lags)}
 
 
 def skew(lags: Mapping[int, int]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
+from muhurat.capture.circuit_limits import limits_path, read_limits, widest
 from muhurat.capture.quality.hours import RecordedFeed
 from muhurat.capture.quality.journal_pass import JournalPass, pass_over
 from muhurat.capture.quality.measures import Measured, measure, skew, total
@@ -17,7 +18,7 @@ from muhurat.stores.base import TickStore
 Document = dict[str, Any]
 
 JUMP_SHARE: Final = 0.2
-_SUSPICIOUS: Final = ("not_positive", "outside_day", "crossed", "spikes")
+_SUSPICIOUS: Final = ("not_positive", "outside_day", "outside_limits", "crossed", "spikes")
 _GAP_FIELDS: Final = ("from", "to", "seconds", "reason")
 
 
@@ -50,7 +51,8 @@ def _feed(feed: RecordedFeed, store: TickStore, day: date, now_ns: int, jump_sha
     journal = pass_over(feed.journal, feed.name, day, feed.decode)
     seen = minutes_seen(store, feed.name, day)
     every = watched(feed, seen, journal.gaps, now_ns)
-    measured = measure(store, feed.name, feed.hours.derivatives.windows, jump_share)
+    bands = widest(read_limits(limits_path(feed.universe.parent, feed.name, day)))
+    measured = measure(store, feed.name, feed.hours.derivatives.windows, jump_share, bands)
     mended = _minutes_by_symbol(repaired(store, feed.name, day))
     rows = {
         of.symbol: _instrument(of, measured.get(of.symbol, Measured()), mended.get(of.symbol, set())) for of in every
@@ -65,6 +67,7 @@ def _feed(feed: RecordedFeed, store: TickStore, day: date, now_ns: int, jump_sha
         "gaps": [{name: gap.get(name) for name in _GAP_FIELDS} for gap in journal.gaps],
         "ticks": ticks,
         "duplicates": together["counts"]["duplicates"],
+        "limits_known": len(bands),
         "suspicious": {name: together["counts"][name] for name in _SUSPICIOUS},
         "skew": together["skew"],
         "journal": _journal(journal),

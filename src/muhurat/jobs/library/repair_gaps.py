@@ -53,9 +53,13 @@ class _Repair:
 
 
 def run(options: RepairGapsOptions, tools: Tools) -> Outcome:
-    feeds = [feed for feed in tools.get(RecordedFeeds).on(tools.business_date) if options.feed in (None, feed.name)]
-    if not feeds:
+    every = tools.get(RecordedFeeds).on(tools.business_date)
+    if not every:
         return Outcome(f"no feed was to be recorded on {tools.business_date}")
+    feeds = [feed for feed in every if options.feed in (None, feed.name)]
+    if not feeds:
+        known = ", ".join(feed.name for feed in every)
+        raise JobError(f"this desk has no feed {options.feed!r}", hint=f"feeds: {known}")
     store = tools.get(TickStore)
     repairs = [_plan(feed, store, tools) for feed in feeds]
     asking = [

@@ -18,7 +18,14 @@ from muhurat.clock import NS_PER_S, Clock
 from muhurat.errors import StoreError
 from muhurat.stores.base import QueryError, Rows
 from muhurat.stores.parquet.layout import hour_directories, live_parts
-from muhurat.stores.parquet.named import NAMED_VIEW, UNIVERSE, named_view, universe_rows
+from muhurat.stores.parquet.named import (
+    LIMITS,
+    NAMED_VIEW,
+    UNIVERSE,
+    limits_rows,
+    named_view,
+    universe_rows,
+)
 from muhurat.stores.schema import TABLES, Kind, Table
 
 _ATTEMPTS: Final = 5
@@ -85,8 +92,9 @@ class TickSql:
         for table in TABLES.values():
             wanted = table.name in sql.lower()
             connection.execute(_view(table, self._files(table) if wanted else []))
-        if re.search(rf"{NAMED_VIEW}|{UNIVERSE}", sql, re.IGNORECASE):
+        if re.search(rf"{NAMED_VIEW}|{UNIVERSE}|{LIMITS}", sql, re.IGNORECASE):
             connection.register(UNIVERSE, universe_rows(self._universe))
+            connection.register(LIMITS, limits_rows(self._universe))
             connection.execute(named_view())
 
     def _files(self, table: Table) -> list[Path]:
