@@ -171,12 +171,13 @@ def _strike(desk: XvenueDesk, fault: str, for_s: float) -> tuple[int, int]:
     """Let a fault happen at twenty times the real pace; the window in which packets may be missing."""
     connections = desk.facts()["reconnects"]
     desk.let_time_pass(0.5, FAST)
+    before_ns = desk.now_ns()
     desk.ask("faults", "POST", fault=fault, **({"for_s": for_s} if for_s else {}))
     struck_ns = desk.now_ns()
     desk.let_time_pass(for_s, FAST)
     until(lambda: desk.facts()["reconnects"] > connections and desk.facts()["state"] == "connected")
     until(lambda: desk.facts()["gap_since_ns"] is None)
-    return struck_ns - NS_PER_S, struck_ns + round((for_s + GRACE_S) * FAST * NS_PER_S)
+    return before_ns, struck_ns + round((for_s + GRACE_S) * FAST * NS_PER_S)
 
 
 def _refresh(desk: XvenueDesk) -> tuple[str, list[str]]:

@@ -172,7 +172,11 @@ def _read_control(paths: HourPaths, found: Verification) -> None:
         found.closed = entry.get("event") == "closed"
         if entry.get("event") == "gap":
             found.gaps.append(
-                {key: entry[key] for key in ("from", "to", "seconds", "reason", "records") if key in entry}
+                {
+                    key: entry[key]
+                    for key in ("from", "to", "seconds", "reason", "records", "connection")
+                    if key in entry
+                }
             )
     _check_closed(lines, found)
 
