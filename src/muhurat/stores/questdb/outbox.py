@@ -28,12 +28,12 @@ PATIENCE_S: Final = 10.0
 """So long the server may take to apply what it accepted."""
 
 REQUEST_S: Final = 10.0
-"""So long it may be silent about a request, besides a second per megabyte."""
+"""So long it may be silent about a request, besides what that takes at 1.5 MB a second."""
 
-ROWS_AT_ONCE: Final = 25_000
+ROWS_AT_ONCE: Final = 50_000
 """In a request; so many are sent without waiting for `flush`, which would take too long with many more."""
 
-_LEAST_BYTES_PER_S: Final = 1 << 20
+_LEAST_BYTES_PER_S: Final = 3 << 19
 _FIRST_LOOK_S: Final = 0.002
 _LONGEST_LOOK_S: Final = 0.1
 _FOR_GOOD: Final = frozenset({QuestDBErrorCode.ConfigError, QuestDBErrorCode.TlsError, QuestDBErrorCode.BadDataFrame})
