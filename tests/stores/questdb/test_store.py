@@ -169,6 +169,31 @@ def test_tables_of_a_later_version_are_left_alone(questdb: QuestDb, tmp_path: Pa
         questdb.query(f"DROP TABLE {tables.VERSIONS}")
 
 
+def test_many_rows_are_sent_before_the_flush(questdb: QuestDb, store: QuestDbTickStore) -> None:
+    for first in range(0, 60_000, 10_000):
+        store.append("ticks_full", ticks(range(first, first + 10_000)), feed="desk")
+    log = "SELECT sequencerTxn FROM wal_tables() WHERE name = 'ticks_full'"
+    assert questdb.query(log)[0][0] > 0
+    store.flush()
+    assert list(store.query(COUNT)) == [(60_000,)]
+
+
+def test_many_rows_wait_for_the_flush_when_they_cannot_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(server.Server, "_connect", lambda _: asked.append(1) or refuse())
+    store = open_at("questdb://127.0.0.1:1", tmp_path)
+    for first in range(0, 120_000, 30_000):
+        store.append("ticks_full", ticks(range(first, first + 30_000)), feed="desk")
+    assert len(asked) == 1
+    with pytest.raises(StoreError, match="cannot be reached"):
+        store.close()
+    assert len(asked) == 2
+
+
+def refuse() -> None:
+    raise ConnectionRefusedError(111, "Connection refused")
+
+
 def test_a_suspended_table_is_trouble_before_more_is_piled_up_in_its_log(
     questdb: QuestDb, store: QuestDbTickStore
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -28,10 +28,12 @@ PATIENCE_S: Final = 10.0
 """So long the server may take to apply what it accepted."""
 
 REQUEST_S: Final = 10.0
-"""So long it may be silent about a request, besides a second per megabyte."""
+"""So long it may be silent about a request, besides what that takes at 1.5 MB a second."""
 
-_ROWS_AT_ONCE: Final = 25_000
-_LEAST_BYTES_PER_S: Final = 1 << 20
+ROWS_AT_ONCE: Final = 50_000
+"""In a request; so many are sent without waiting for `flush`, which would take too long with many more."""
+
+_LEAST_BYTES_PER_S: Final = 3 << 19
 _FIRST_LOOK_S: Final = 0.002
 _LONGEST_LOOK_S: Final = 0.1
 _FOR_GOOD: Final = frozenset({QuestDBErrorCode.ConfigError, QuestDBErrorCode.TlsError, QuestDBErrorCode.BadDataFrame})
@@ -51,6 +53,11 @@ class _Lane:
     accepted: list[_Piece] = field(default_factory=list)
     transaction: int = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether as many rows wait as one request takes."""
+        return sum(len(piece.columns["timestamp"]) for piece in self.waiting) >= ROWS_AT_ONCE
+
     def take_back(self) -> None:
         """What was accepted is to be sent again."""
         self.waiting = self.accepted + self.waiting
@@ -60,11 +67,14 @@ class _Lane:
 class Outbox:
     """Takes rows and sends them; `flush` says when the server has them for good."""
 
-    def __init__(self, server: Server, clock: Clock) -> None:
+    def __init__(self, server: Server, clock: Clock, prepare: Callable[[], None]) -> None:
+        """`prepare` sees to it that the tables are there; it is called before anything is sent."""
         self._server = server
+        self._prepare = prepare
         self._clock = clock
         self._lanes: dict[str, _Lane] = {}
         self._sender: Sender | None = None
+        self._waits_for_flush = False  # since sending early failed
 
     def __bool__(self) -> bool:
         """Whether there is anything that the server may not have."""
@@ -73,8 +83,24 @@ class Outbox:
     def add(self, table: Table, columns: Mapping[str, NDArray[Any]], feed: str) -> None:
         self._lanes.setdefault(table.name, _Lane(table)).waiting.append(_Piece(columns, feed))
 
+    @property
+    def full(self) -> bool:
+        """Whether rows should be sent before the next `flush`."""
+        return not self._waits_for_flush and any(lane.full for lane in self._lanes.values())
+
+    def send_early(self) -> None:
+        """Send what fills a request; raises `StoreError`, after which everything waits for `flush`."""
+        lanes = [lane for lane in self._lanes.values() if lane.full]
+        self._waits_for_flush = True
+        self._prepare()
+        states = self._states(lanes)
+        for lane in lanes:
+            self._send(lane, after=states[lane.table.name].known)
+        self._waits_for_flush = False
+
     def flush(self) -> None:
         """Send what waits and wait until it is in the tables; raises `StoreError`, mostly not permanent, otherwise."""
+        self._prepare()
         busy = [lane for lane in self._lanes.values() if lane.waiting or lane.accepted]
         states = self._states(busy)
         for lane in busy:
@@ -84,6 +110,7 @@ class Outbox:
             if lane.waiting:
                 self._send(lane, after=states[lane.table.name].known)
         self._await_applied(busy)
+        self._waits_for_flush = False
 
     def close(self) -> None:
         """Let go of the connection; what was not flushed is forgotten."""
@@ -147,7 +174,7 @@ class Outbox:
 
         frames = (frame(lane.table, columns, feed) for columns, feed in lane.waiting)
         try:
-            for batch in batches(frames, _ROWS_AT_ONCE):
+            for batch in batches(frames, ROWS_AT_ONCE):
                 with self._connected().transaction(lane.table.name) as transaction:
                     for rows in batch:
                         transaction.dataframe(rows, at="timestamp")
@@ -186,7 +213,7 @@ def _sender(address: Address) -> Sender:
 
 def _failure(address: Address, error: QuestDBError) -> StoreError:
     told = redact(_told(str(error)))
-    if error.code is QuestDBErrorCode.AuthError or "401" in told:
+    if error.code is QuestDBErrorCode.AuthError:
         return unauthorised(address)
     full = "errno: 28" in told
     return StoreError(

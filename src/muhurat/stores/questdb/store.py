@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -10,6 +11,7 @@ from typing import Any, Final, Self
 from numpy.typing import NDArray
 
 from muhurat.clock import Clock
+from muhurat.errors import StoreError
 from muhurat.stores.base import HOUR_SHIFT, Coverage, Rows, hour_name, hour_of
 from muhurat.stores.feed_locks import FeedLocks
 from muhurat.stores.questdb.address import Address
@@ -36,7 +38,7 @@ class QuestDbTickStore:
         self._clock = clock
         self._universe = universe
         self._server = Server(address)
-        self._outbox = Outbox(self._server, clock)
+        self._outbox = Outbox(self._server, clock, self._prepare)
         self._locks_folder = locks
         self._locks = FeedLocks(locks, address.place, prefix=f"questdb-{address.host}-{address.port}-")
         self._prepared = False
@@ -49,10 +51,12 @@ class QuestDbTickStore:
         self._locks_folder.mkdir(parents=True, exist_ok=True)
         self._locks.take(feed)
         self._outbox.add(kind, columns, feed)
+        if self._outbox.full:
+            with suppress(StoreError):  # the rows wait on, and `flush` says why
+                self._outbox.send_early()
 
     def flush(self) -> None:
         if self._outbox:
-            self._prepare()
             self._outbox.flush()
 
     def query(self, sql: str) -> Rows:
@@ -110,7 +114,7 @@ class QuestDbTickStore:
 
     def _bring_up_universe(self) -> None:
         """Send the universe files that have changed, and wait until the server has them."""
-        outbox = Outbox(self._server, self._clock)
+        outbox = Outbox(self._server, self._clock, self._prepare)
         try:
             for file in changed_files(self._server, self._universe):
                 outbox.add(UNIVERSE, universe_columns(file), file.feed)
