@@ -13,7 +13,7 @@ from muhurat.capture.publisher import Publisher, PublishSettings
 from muhurat.capture.stream_records import FIELDS, record_of
 from muhurat.clock import ManualClock
 from muhurat.stores.base import Stream, StreamEntry
-from muhurat.stores.redis.reading import entry_of
+from muhurat.stores.redis.reading import entry_of, raw_id
 from muhurat.stores.registry import open_stream
 from tests.capture.support import FEED, MS, NINE, records_in
 
@@ -66,8 +66,12 @@ class Recording:
 
 
 def entries_in(redis: Redis, name: str) -> list[StreamEntry]:
-    raw: Any = redis.xrange(name)
-    return [entry_of(each) for each in raw]
+    found: list[StreamEntry] = []
+    after = "-"
+    while raw := list(redis.xrange(name, after, count=1000)):
+        found += [entry_of(each) for each in raw]
+        after = f"({raw_id(found[-1].id)}"
+    return found
 
 
 def payloads(count: int, size: int = 200, seed: int = 1) -> list[bytes]:

@@ -109,9 +109,9 @@ def test_killed_again_and_again_it_neither_doubles_nor_leaves_out_a_record(
     journal = tmp_path / "data" / "raw_ticks" / FEED
 
     def some() -> list[bytes]:
-        return [chance.randbytes(chance.choice((1, 200, 20_000))) for _ in range(chance.randrange(1, 20))]
+        return [chance.randbytes(chance.choice((1, 200, 4_000))) for _ in range(chance.randrange(1, 20))]
 
-    with Recorder(journal, some, 0.005):
+    with Recorder(journal, some, 0.01):
         for _ in range(KILLS):
             with service(tmp_path, redis_url, 1000):
                 time.sleep(moments.random() * 0.3)
