@@ -18,11 +18,11 @@ import pytest
 
 from muhurat.capture.decode_service import READER, DecodeService, DecodeSettings, run
 from muhurat.capture.journal import JournalReader, JournalWriter, saved_position
+from muhurat.capture.quality.stored import TICK_TABLES
 from muhurat.clock import ManualClock, SystemClock
 from muhurat.errors import StoreError
 from muhurat.heartbeat import Heartbeat
 from muhurat.stores.parquet import ParquetTickStore
-from muhurat.stores.schema import TABLES
 from muhurat.venues.kite.decode import decode_message
 from tests.capture.support import FEED, HOUR_NS, MS, NINE, records_in
 from tests.stores.ticks import write_universe
@@ -125,7 +125,7 @@ def test_every_packet_of_the_journal_becomes_one_row(desk: Desk) -> None:
 def test_each_length_goes_to_its_table(desk: Desk) -> None:
     desk.record(message([packet(length, 2, random.Random(1)) for length in LENGTHS]))
     desk.decode()
-    assert [desk.rows(f"SELECT count(*) FROM {table}") for table in TABLES] == [[(2,)], [(2,)], [(1,)]]
+    assert [desk.rows(f"SELECT count(*) FROM {table}") for table in TICK_TABLES] == [[(2,)], [(2,)], [(1,)]]
 
 
 def test_times_names_and_marks_come_from_record_packet_and_universe(desk: Desk) -> None:
