@@ -23,7 +23,6 @@ from muhurat.clock import ManualClock, SystemClock
 from muhurat.errors import StoreError
 from muhurat.heartbeat import Heartbeat
 from muhurat.stores.parquet import ParquetTickStore
-from muhurat.stores.schema import TABLES
 from muhurat.venues.kite.decode import decode_message
 from tests.capture.support import FEED, HOUR_NS, MS, NINE, records_in
 from tests.stores.ticks import write_universe
