@@ -23,6 +23,7 @@ from muhurat.clock import ManualClock, SystemClock
 from muhurat.errors import StoreError
 from muhurat.heartbeat import Heartbeat
 from muhurat.stores.parquet import ParquetTickStore
+from muhurat.stores.schema import TABLES
 from muhurat.venues.kite.decode import decode_message
 from tests.capture.support import FEED, HOUR_NS, MS, NINE, records_in
 from tests.stores.ticks import write_universe
@@ -326,6 +327,7 @@ from muhurat.capture.decode_service import DecodeSettings, run
 from muhurat.clock import SystemClock
 from muhurat.heartbeat import Heartbeat
 from muhurat.stores.parquet import ParquetTickStore, partition
+from muhurat.stores.schema import TABLES
 from muhurat.venues.kite.decode import decode_message
 
 partition._SIZES, partition._SAME_SIZE = (200, 1000), 3
