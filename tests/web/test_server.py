@@ -177,6 +177,7 @@ def test_a_page_that_cannot_read_its_desk_says_so_and_recovers(desk: MadeDesk, b
     with serving(desk) as address:
         page = browser.new_page()
         page.goto(address)
+        desk.run()  # on a busy machine the page may have come later than services may be silent
         page.get_by_text("all right").wait_for()
         live = desk.place.run_dir / "live.json"
         live.write_text('{"SENSEX')
