@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from muhurat.capture.journal import JournalWriter
 from muhurat.cli import main
 from muhurat.clock import ManualClock
 from muhurat.stores.schema import TABLES
+from muhurat.supervisor.alerts import read_alerts
 from tests.capture.support import FEED, HOUR_NS, MS, NINE
 from tests.capture.test_decode_service import expected_rows, messages
-from tests.servers.processes import free_port
+from tests.servers.processes import free_port, wait_until
 from tests.servers.questdb import QuestDb
 from tests.stores.questdb.tls import over_tls
 
@@ -54,6 +57,10 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+def rows_in(questdb: QuestDb, table: str) -> int:
+    return int(questdb.query(f"SELECT count() FROM {table}")[0][0])
+
+
 def finding(desk: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     run("check", "--desk", desk, "--json")
     return next(row for row in told(capsys) if row["what"] == "tick store")
@@ -71,6 +78,26 @@ def test_recorded_hours_are_put_in_once_however_often(desk: Path, capsys: pytest
     assert told(capsys) == [{"n": packets}]
     assert run("ticks", "coverage", "--desk", desk, "--json") == 0
     assert sum(row["rows"] for row in told(capsys)) == packets
+
+
+def test_the_service_tells_of_a_suspended_table_and_goes_on_when_it_is_resumed(desk: Path, questdb: QuestDb) -> None:
+    run("ticks", "coverage", "--desk", desk)
+    questdb.query("ALTER TABLE ticks_full SUSPEND WAL")
+    command = [sys.executable, "-m", "muhurat", "capture", "decode", "--desk", str(desk)]
+    with subprocess.Popen(command) as service:
+        try:
+            wait_until(lambda: bool(read_alerts(desk.parent / "run")), "the alert")
+            questdb.query("ALTER TABLE ticks_full RESUME WAL")
+            packets = len(expected_rows(desk.parent / "data" / "raw_ticks" / FEED))
+            wait_until(
+                lambda: sum(questdb.query(f"SELECT count() FROM {name}")[0][0] for name in TABLES) == packets, "it"
+            )
+        finally:
+            service.terminate()
+    (alert,) = read_alerts(desk.parent / "run")
+    assert service.returncode == 0
+    assert alert["what"].startswith("ticks of desk cannot be kept, the journal waits: QuestDB at ")
+    assert alert["hint"].endswith("ALTER TABLE ticks_full RESUME WAL")
 
 
 def test_the_servers_dialect_is_spoken(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
