@@ -256,3 +256,49 @@ async def test_troubles_that_go_on_are_told_once_each_and_the_others_are_supervi
 
     told = [alert["what"] for alert in read_alerts(tmp_path / "run")]
     assert sorted(told) == ["supervisor: RuntimeError: one", "supervisor: RuntimeError: two"]
+
+
+class HurriedClock(SystemClock):
+    """A rehearsal's time: it moves whenever it is asked, as far as the appointment, once there is one."""
+
+    def __init__(self, at_ns: int) -> None:
+        self.at_ns = at_ns
+        self.appointed_ns: int | None = None
+
+    def now_ns(self) -> int:
+        told = self.at_ns
+        if self.appointed_ns is not None and told < self.appointed_ns:
+            self.at_ns += 1
+        return told
+
+    def appoint(self, instant_ns: int | None) -> None:
+        self.appointed_ns = instant_ns
+
+
+class From:
+    """Hours from an instant on."""
+
+    def __init__(self, start_ns: int) -> None:
+        self.start_ns = start_ns
+
+    def edges(self, day: date) -> tuple[int, int]:
+        return self.start_ns, self.start_ns + 10**12
+
+
+@pytest.mark.parametrize("before_ns", range(1, 5))
+async def test_a_rehearsals_time_does_not_pass_the_beginning_of_hours_wherever_in_a_turn_it_comes(
+    tmp_path: Path, before_ns: int
+) -> None:
+    edge_ns = 1_795_145_700_000_000_000
+    clock = HurriedClock(edge_ns - before_ns)
+    spec = ServiceSpec("one", ("true",), From(edge_ns))
+    supervisor = Supervisor([spec], tmp_path / "run", tmp_path / "logs", clock)
+    running = asyncio.create_task(supervisor.run())
+    while supervisor.services[0].state is State.WAITING:
+        assert not running.done()
+        await asyncio.sleep(0.001)
+    assert await asyncio.to_thread(ask, tmp_path / "run", {"do": "end"}) == {"ok": True}
+    await running
+
+    started = next(step for step in read_history(tmp_path / "run") if step["state"] == "starting")
+    assert started["at_ns"] == edge_ns

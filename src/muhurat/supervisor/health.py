@@ -88,7 +88,7 @@ class Health:
             return True
         if memory_mb > _NEARLY * limit_mb and process.pid not in self._warned:
             self._warned.add(process.pid)
-            self._log.warning("memory", service=service.spec.name, memory_mb=round(memory_mb), limit_mb=limit_mb)
+            self._log.warning("memory", of=service.spec.name, memory_mb=round(memory_mb), limit_mb=limit_mb)
         return False
 
     def _listen(self, service: Service, process: ServiceProcess, said: dict[str, Any], now: float) -> None:

@@ -201,7 +201,7 @@ class Launcher:
             fresh.write_bytes(msgspec.json.encode(identity))
             fresh.replace(path)
         except OSError as error:
-            get_logger("supervisor").warning("pid file not written", service=name, why=error.strerror)
+            get_logger("supervisor").warning("pid file not written", of=name, why=error.strerror)
 
 
 def lock_path(name: str, run_dir: Path) -> Path:

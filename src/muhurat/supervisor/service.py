@@ -118,7 +118,7 @@ class Service:
         try:
             self._stop_mark.touch()
         except OSError as error:
-            self._log.warning("stop not remembered", service=self.spec.name, why=error.strerror)
+            self._log.warning("stop not remembered", of=self.spec.name, why=error.strerror)
         self._bring_to(State.STOPPED, _BY_OPERATOR)
 
     def stand_down(self, why: str) -> None:
@@ -220,7 +220,7 @@ class Service:
         if main_ended:
             self._due = min(self._due, now + _REST_GRACE_S)
         if now >= self._due:
-            self._log.warning("forced to end", service=self.spec.name)
+            self._log.warning("forced to end", of=self.spec.name)
             self.kill()
             self._due = now + _KILL_EVERY_S
 
@@ -305,9 +305,9 @@ class Service:
                 self._around.alerts.raise_("critical", f"{self.spec.name}: {detail}", "see `muhurat calendar show`")
             return None
 
-    def next_edge_ns(self) -> int | None:
+    def next_edge_ns(self, now_ns: int) -> int | None:
         """When its hours next begin or end, so that a rehearsal's time waits there for us."""
-        return self._hours.next_edge(self._around.clock.now_ns())
+        return self._hours.next_edge(now_ns)
 
     def _outlook(self) -> str:
         opens_ns = self._hours.opens_at(self._around.clock.now_ns()) if self.state is State.WAITING else None
@@ -323,7 +323,7 @@ class Service:
         self._hold.close()
         if state is State.STARTING or (state is State.STOPPING and detail == _HOURS_OVER):
             self._hold.enter_context(self._around.clock.hold())
-        self._log.info("service", service=self.spec.name, was=self.state.value, state=state.value, detail=detail)
+        self._log.info("service", of=self.spec.name, was=self.state.value, state=state.value, detail=detail)
         self.state, self.detail = state, detail
         self.since_ns = self._around.clock.now_ns()
         self._around.history.note(self.since_ns, self.spec.name, state.value, detail)

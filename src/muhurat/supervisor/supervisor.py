@@ -113,22 +113,26 @@ class Supervisor:
         known = {service.spec.name for service in self.services}
         for name in sorted(names(self._run_dir) - known):
             if self._around.launcher.remains(name, None):
-                self._log.warning("ending a service the desk file no longer names", service=name)
+                self._log.warning("ending a service the desk file no longer names", of=name)
                 leftover = Service(ServiceSpec(name, ()), self._around)
                 self._leftovers.append(leftover)
                 self._safely(leftover.evict)
 
     def _step(self) -> None:
+        now_ns = self._clock.now_ns()
         for service in self._all:
             self._safely(service.step)
         self._leftovers = [service for service in self._leftovers if not service.gone]
         self._safely(partial(self._health.look, self.services))
         self._safely(self._beat)
-        self._safely(self._make_appointment)
+        self._safely(partial(self._make_appointment, now_ns))
 
-    def _make_appointment(self) -> None:
-        """A rehearsal's time waits for us where the next hours begin or end."""
-        edges = [edge_ns for service in self.services if (edge_ns := service.next_edge_ns()) is not None]
+    def _make_appointment(self, now_ns: int) -> None:
+        """A rehearsal's time waits for us where the next hours begin or end.
+
+        `now_ns` is before the services looked: an edge that came meanwhile is met in the next turn, not passed over.
+        """
+        edges = [edge_ns for service in self.services if (edge_ns := service.next_edge_ns(now_ns)) is not None]
         self._clock.appoint(min(edges, default=None))
 
     def _safely(self, act: Callable[[], None]) -> None:
@@ -199,7 +203,7 @@ class Supervisor:
                 service.restart()
             case other:
                 raise MuhuratError(f"unknown request {other!r}")
-        self._log.info("operator", verb=verb, service=service.spec.name)
+        self._log.info("operator", verb=verb, of=service.spec.name)
         return {"service": service.facts()}
 
     def _named(self, name: str) -> Service:
