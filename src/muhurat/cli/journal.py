@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -47,7 +47,8 @@ def info(path: PathArgument, json: JsonOption = False) -> None:
     if json:
         print_json({"hours": rows, "followers": followers})
         return
-    print_table(rows, title=f"{path}, {sum(row['records'] for row in rows):,} records")
+    shown = [_for_people(row) for row in rows]
+    print_table(shown, title=f"{path}, {sum(row['records'] for row in rows):,} records")
     print_table(followers, title="followers", empty="none")
 
 
@@ -120,6 +121,21 @@ def replay(
 app.command()(archive)
 app.command()(restore)
 app.command()(merge)
+
+
+def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What an hour holds, and of all else only what is not as usual."""
+    notes = {
+        "little-endian": row["byte_order"] == "little",
+        "archived": row["archived"],
+        "not closed": not row["closed"],
+        "without index": not row["indexed"],
+        f"{row['recovered']} recovered": row["recovered"],
+        f"{row['clock_doubt']} in doubt of the clock": row["clock_doubt"],
+    }
+    edges = {edge: str(row[edge])[11:19] if row[edge] else None for edge in ("first", "last")}
+    plain = {name: row[name] for name in ("feed", "hour", "records", "bytes", "largest", "gaps")}
+    return {**plain, **edges, "notes": ", ".join(note for note, holds in notes.items() if holds)}
 
 
 def _verdict(found: Verification) -> str:

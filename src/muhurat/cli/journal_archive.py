@@ -100,7 +100,7 @@ def _show(report: Report, *, dry_run: bool) -> None:
     rows = [
         {
             "what": step.what,
-            "file": step.file,
+            "file": Path(step.file).name,
             "bytes before": step.bytes_before,
             "after": step.bytes_after,
             "why": step.why,
