@@ -17,6 +17,7 @@ TOGETHER: Final = {
     "tests/day/test_short_day.py": "whole days",
     "tests/jobs/faults/": "job faults",
     "tests/stores/questdb/": "QuestDB",
+    "tests/contract/test_tick_store.py": "QuestDB",
 }
 """What shares something that takes long to start, or would starve one another, by the name of its group."""
 

@@ -144,6 +144,9 @@ class QuestDb:
             "line.udp.enabled": "false",
             "telemetry.enabled": "false",
             "shared.worker.count": 1,
+            "cairo.writer.data.append.page.size": "256k",  # of each of some sixty columns, 16 MB unless told
+            "cairo.wal.writer.data.append.page.size": "128k",
+            "cairo.o3.column.memory.size": "256k",
             "dev.mode.enabled": "true",  # ALTER TABLE … SUSPEND WAL
         }
 
