@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -199,6 +199,127 @@ def test_an_hour_is_whole_when_it_is_inserted_again_after_a_kill_in_the_middle(
     assert all_rows(store, f"SELECT {counts} FROM ticks_full") == [(30_000, 30_000, 10 * sum(range(30_000)))]
 
 
+ROWS = "SELECT seq, feed, symbol, last_price FROM {} ORDER BY feed, seq"
+ELEVEN = "20250902_1100"
+
+
+def kept(store: TickStore, table: str = "ticks_full") -> list[tuple[Any, ...]]:
+    return all_rows(store, ROWS.format(table))
+
+
+def rows_of(numbers: Iterable[int], *, feed: str = "desk", hour: str = HOUR, price: float = 100.0) -> list[Any]:
+    columns = ticks(numbers, hour=hour, price=price)
+    named = zip(columns["seq"].tolist(), columns["symbol"].tolist(), columns["last_price"].tolist(), strict=True)
+    return [(seq, feed, symbol, last) for seq, symbol, last in named]
+
+
+def test_an_hour_that_is_replaced_has_the_new_rows_and_no_others(store: TickStore) -> None:
+    """Its second half lies in another UTC hour; other feeds, hours and candles stay as they are."""
+    both_halves = [*range(40), *range(6_000_000, 6_000_030)]
+    for feed, hour in (("desk", HOUR), ("desk", ELEVEN), ("sso_xvenue", HOUR)):
+        store.append("ticks_full", ticks(both_halves, hour=hour), feed=feed)
+    store.append("ticks_ltp", _ltp(ticks(range(9))), feed="desk")
+    store.append("ticks_ltp", _ltp(ticks(range(9))), feed="sso_xvenue")
+    store.append("repaired_candles", _candles(ticks(range(3))), feed="desk")
+    store.flush()
+    new = [*range(10, 60), *range(6_000_010, 6_000_020)]
+    with store.replacing("desk", HOUR) as replacement:
+        replacement.append("ticks_full", ticks(new[:30], price=500.0))
+        replacement.append("ticks_full", ticks(new[30:], price=500.0))
+    others = [*rows_of(both_halves, hour=ELEVEN), *rows_of(both_halves, feed="sso_xvenue")]
+    assert kept(store) == [*rows_of(new, price=500.0), *others]
+    assert {row[1] for row in kept(store, "ticks_ltp")} == {"sso_xvenue"}
+    assert one_value(store, "SELECT count(*) FROM repaired_candles") == 3
+    covered = [(held.table, held.feed, held.hour, held.rows) for held in store.coverage() if held.feed == "desk"]
+    assert covered == [
+        ("repaired_candles", "desk", HOUR, 3),
+        ("ticks_full", "desk", HOUR, 60),
+        ("ticks_full", "desk", ELEVEN, 70),
+    ]
+
+
+def test_an_hour_that_was_replaced_takes_further_rows(open_store: Opener, clock: ManualClock) -> None:
+    with open_store(clock) as store:
+        store.append("ticks_full", ticks(range(50)), feed="desk")
+        with store.replacing("desk", HOUR) as replacement:
+            replacement.append("ticks_full", ticks(range(20)))
+        store.append("ticks_full", ticks(range(15, 25)), feed="desk")
+    with open_store(clock) as store:
+        store.append("ticks_full", ticks(range(24, 30)), feed="desk")
+        store.flush()
+        assert kept(store) == rows_of(range(30))
+        with store.replacing("desk", HOUR):
+            pass
+        assert (kept(store), store.coverage()) == ([], [])
+
+
+def test_an_hour_stays_as_it_was_when_its_replacement_fails(store: TickStore) -> None:
+    store.append("ticks_full", ticks(range(20)), feed="desk")
+    with pytest.raises(ZeroDivisionError), store.replacing("desk", HOUR) as replacement:  # noqa: PT012
+        replacement.append("ticks_full", ticks(range(100, 130)))
+        assert kept(store) == rows_of(range(20))
+        1 / 0  # noqa: B018
+    with (
+        pytest.raises(StoreError, match="rows of 20250902_1100 cannot replace"),
+        store.replacing("desk", HOUR) as other,
+    ):
+        other.append("ticks_full", ticks([0], hour=ELEVEN))
+    with pytest.raises(StoreError, match="not made from the journal"), store.replacing("desk", HOUR) as other:
+        other.append("repaired_candles", ticks([0]))
+    assert kept(store) == rows_of(range(20))
+
+
+def test_an_hour_is_not_replaced_while_another_process_appends_to_its_feed(
+    open_store: Opener, clock: ManualClock
+) -> None:
+    first, second = open_store(clock), open_store(clock)
+    first.append("ticks_full", ticks(range(5)), feed="desk")
+    first.flush()
+    with pytest.raises(StoreError, match="another process appends ticks of 'desk'"), second.replacing("desk", HOUR):
+        pass
+    assert kept(first) == rows_of(range(5))
+
+
+REPLACE_FOR_EVER = """
+import sys
+from pathlib import Path
+from muhurat.clock import ManualClock
+from muhurat.stores.registry import open_tick_store
+from tests.stores.ticks import HOUR, TEN, ticks
+
+folder = Path(sys.argv[2])
+store = open_tick_store(sys.argv[1], base=folder, clock=ManualClock(TEN), universe=folder / "data" / "universe")
+for turn in range(10_000):
+    print(turn, flush=True)
+    with store.replacing("desk", HOUR) as replacement:
+        replacement.append("ticks_full", ticks(range(turn % 2 * 100, 300), price=100.0 + turn % 2))
+"""
+
+
+def test_an_hour_is_the_old_or_the_new_one_after_a_kill_and_the_new_one_when_it_is_done_again(
+    open_store: Opener, clock: ManualClock, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with open_store(clock) as store:
+        store.append("ticks_full", ticks(range(50)), feed="sso_xvenue")
+    url = STORES[request.node.callspec.params["open_store"]](request)
+    command = [sys.executable, "-c", REPLACE_FOR_EVER, url, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdout.readline()
+        time.sleep(random.random() / 5)
+        process.kill()
+    store = open_store(clock)
+    store.append("ticks_full", ticks([300]), feed="desk")
+    store.flush()
+    old, new = rows_of(range(301)), [*rows_of(range(100, 300), price=101.0), *rows_of([300])]
+    others = rows_of(range(50), feed="sso_xvenue")
+    assert kept(store) in ([*old, *others], [*new, *others])
+    with store.replacing("desk", HOUR) as replacement:
+        replacement.append("ticks_full", ticks(range(7)))
+    assert kept(store) == [*rows_of(range(7)), *others]
+
+
 def test_feeds_do_not_disturb_each_other(store: TickStore) -> None:
     for feed in ("desk", "sso_xvenue"):
         store.append("ticks_full", ticks(range(30)), feed=feed)
@@ -314,3 +435,9 @@ def test_no_rows_are_no_trouble(store: TickStore) -> None:
 
 def _ltp(columns: dict[str, Any]) -> dict[str, Any]:
     return {name: values for name, values in columns.items() if name != "volume"}
+
+
+def _candles(columns: dict[str, Any]) -> dict[str, Any]:
+    made = {name: values for name, values in columns.items() if name != "last_price"}
+    texts = {name: np.array(["x"] * len(made["seq"]), object) for name in ("source", "reason")}
+    return {**made, **texts, "repaired": np.ones(len(made["seq"]), np.bool_)}

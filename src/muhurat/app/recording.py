@@ -125,9 +125,10 @@ def run_decode(desk: Desk, feed: str | None = None) -> None:
         run(settings, decode_message, store, clock, heartbeat, stop, alarm)
 
 
-def ingest_ticks(desk: Desk, feed: str | None, chosen: str) -> Iterator[Ingested]:
-    """Put a feed's recorded hours that begin with `chosen` into the tick store, hour after hour."""
-    from muhurat.capture.ingest import ingest, recorded_hours
+def ingest_ticks(desk: Desk, feed: str | None, chosen: str, *, anew: bool = False) -> Iterator[Ingested]:
+    """Put a feed's recorded hours that begin with `chosen` into the tick store, hour after hour; `anew` in the place of
+    what it has of them."""
+    from muhurat.capture.ingest import ingest, recorded_hours, replace
     from muhurat.capture.token_names import TokenNames
     from muhurat.venues.kite.decode import decode_message
 
@@ -136,7 +137,7 @@ def ingest_ticks(desk: Desk, feed: str | None, chosen: str) -> Iterator[Ingested
     hours = recorded_hours(desk.data_dir / "raw_ticks" / name, name, chosen)
     with tick_store(desk, clock_of(desk)) as store:
         for paths in hours:
-            yield ingest(paths, decode_message, names, store)
+            yield (replace if anew else ingest)(paths, decode_message, names, store)
 
 
 def run_limits(desk: Desk) -> None:

@@ -72,6 +72,9 @@ def ingest(
         datetime | None, typer.Option("--date", metavar="DATE", formats=["%Y-%m-%d"], help="All hours of this day.")
     ] = None,
     hour: Annotated[str | None, typer.Option("--hour", metavar="YYYYMMDD_HH00", help="This hour in India.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="In the place of what the store has of them: for a merged journal.")
+    ] = False,
     desk: DeskOption = DEFAULT_DESK,
     overlay: OverlayOption = None,
     json: JsonOption = False,
@@ -92,7 +95,7 @@ def ingest(
         hour_number(hour)
     chosen = hour or f"{date:%Y%m%d}"
     opened = composition.open_desk(desk, overlay or [])
-    done = composition.ingest_ticks(opened, feed, chosen)
+    done = composition.ingest_ticks(opened, feed, chosen, anew=replace)
     shown = done if json else track(done, f"ingesting {chosen}", transient=True)
     print_rows([asdict(ingested) for ingested in shown], as_json=json)
 

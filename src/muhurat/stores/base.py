@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from muhurat.clock import IST
 from muhurat.errors import StoreError
+from muhurat.stores.schema import TICK_TABLES
 
 HOUR_SHIFT: Final = 44
 RECORD_SHIFT: Final = 12
@@ -54,6 +55,14 @@ def hour_of(seq: NDArray[Any]) -> str:
     if first != last:
         raise StoreError(f"rows of {hour_name(first)} and of {hour_name(last)} cannot be appended together")
     return hour_name(first)
+
+
+def check_of_hour(table: str, seq: NDArray[Any], hour: str) -> None:
+    """Raise `StoreError` unless rows of a table with these seqs may replace those of a journal hour."""
+    if table not in TICK_TABLES:
+        raise StoreError(f"{table!r} is not made from the journal's records; {', '.join(TICK_TABLES)} are")
+    if len(seq) and hour_of(seq) != hour:
+        raise StoreError(f"rows of {hour_of(seq)} cannot replace those of {hour}")
 
 
 def make_seq(hour: str, record: NDArray[Any], packet: NDArray[Any]) -> NDArray[np.uint64]:
@@ -109,6 +118,17 @@ class Rows:
             yield dict(zip(self.columns, row, strict=True))
 
 
+class Replacement(Protocol):
+    """The rows that are to stand in the place of those kept of one feed and journal hour."""
+
+    def append(self, table: str, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Take rows of the hour, the journal's stretches one after the other: none begins before an earlier one did.
+
+        The arrays are as those of `TickStore.append`. Raises `StoreError` as it does, for a table that is not made from
+        the journal's records, for rows of another hour, and for rows before those that are already written.
+        """
+
+
 class TickStore(Protocol):
     """Ticks by table, queried with SQL. One process appends to a feed at a time; any number may query."""
 
@@ -124,6 +144,16 @@ class TickStore(Protocol):
     def flush(self) -> None:
         """Make everything appended durable: on return it survives the death of any process, and the loss of power as
         far as the store's own documentation says. Raises `StoreError`."""
+
+    def replacing(self, feed: str, hour: str) -> AbstractContextManager[Replacement]:
+        """A `with` block that puts other rows in the place of everything that `TICK_TABLES` hold of a feed and hour.
+
+        For an hour whose journal is another one now (a merged one): its seqs mean other records, so inserting it again
+        would double its ticks. At the end of the block the old rows go and the new ones are there, durably; if it
+        raises, all stays as it was. Each table changes by itself: a process that is killed leaves every one of them as
+        it was or as it is to be. The journal is the truth: doing it again mends it. Raises `StoreError`, also when
+        another process appends to the feed.
+        """
 
     def query(self, sql: str) -> Rows:
         """Run one SELECT in the store's own dialect; raises `QueryError` when it is wrong."""

@@ -35,6 +35,11 @@ class FeedLocks:
             ) from error
         self._held[feed] = fd
 
+    @property
+    def feeds(self) -> set[str]:
+        """Those that this process may append."""
+        return set(self._held)
+
     def release(self) -> None:
         """Let others append."""
         for fd in self._held.values():

@@ -131,6 +131,9 @@ TABLES: Final = {
 """Kite's three packet families: 184 and 32 bytes, 44 and 28, and 8; and the venue's candles of one minute in place of
 minutes that were missed: their times are the minute's start, `seq` is made of it and of the token."""
 
+TICK_TABLES: Final = ("ticks_full", "ticks_quote", "ticks_ltp")
+"""Those that are made from the journal's records alone."""
+
 
 def table_named(name: str) -> Table:
     """The table of that name; raises `StoreError` naming the known ones otherwise."""

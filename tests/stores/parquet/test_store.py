@@ -6,11 +6,12 @@ import errno
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from muhurat.clock import ManualClock
 from muhurat.errors import StoreError
-from muhurat.stores.parquet import ParquetTickStore
+from muhurat.stores.parquet import ParquetTickStore, replacing
 from muhurat.stores.parquet import store as module
 from muhurat.stores.parquet.layout import parts_in
 from tests.stores.ticks import HOUR, TEN, ticks
@@ -109,3 +110,58 @@ def test_much_is_written_before_the_flush_and_nothing_twice(tmp_path: Path, monk
         assert parts_of_hour(tmp_path, 10) > 3
         store.flush()
         assert list(store.query("SELECT count(*), count(DISTINCT seq) FROM ticks_full")) == [(600, 600)]
+
+
+def test_a_replaced_hours_old_files_stay_for_queries_that_may_be_about_to_read_them(tmp_path: Path) -> None:
+    clock = ManualClock(TEN)
+    store = ParquetTickStore(tmp_path, clock, universe=tmp_path)
+    put(store, range(10))
+    put(store, range(10, 20))
+    with store.replacing("desk", HOUR) as replacement:
+        replacement.append("ticks_full", ticks(range(5)))
+    assert list(store.query("SELECT count(*) FROM ticks_full")) == [(5,)]
+    assert parts_of_hour(tmp_path, 10) == 3
+    clock.advance(61)
+    store.flush()
+    assert parts_of_hour(tmp_path, 10) == 1
+    with store.replacing("desk", HOUR):
+        pass
+    store.close()
+    assert parts_of_hour(tmp_path, 10) == 0
+
+
+def test_a_long_hour_is_replaced_a_row_group_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replacing, "_ROWS_AT_ONCE", 50)
+    with open_store(tmp_path) as store:
+        with store.replacing("desk", HOUR) as replacement:
+            for first in range(0, 600, 30):
+                numbers = range(first, first + 30)
+                replacement.append("ticks_full", ticks([n for n in numbers if n % 7]))
+                replacement.append("ticks_full", ticks([n for n in numbers if not n % 7]))
+        assert list(store.query("SELECT count(*), count(DISTINCT seq) FROM ticks_full")) == [(600, 600)]
+        with store.replacing("desk", "20250902_1200") as replacement:
+            for numbers in (range(100, 200), range(200, 300)):
+                replacement.append("ticks_full", ticks(numbers, hour="20250902_1200"))
+            with pytest.raises(StoreError, match="not given in the journal's order"):
+                replacement.append("ticks_full", ticks(range(50), hour="20250902_1200"))
+        assert list(store.query("SELECT count(*) FROM ticks_full")) == [(800,)]
+    (part,) = parts_in(tmp_path / "ticks_full" / "date=2025-09-02" / "hour=10")
+    assert list(part.path.parent.iterdir()) == [part.path]
+    assert pq.read_metadata(part.path).num_row_groups > 5
+    assert list(pq.read_table(part.path)["seq"].to_pylist()) == sorted(ticks(range(600))["seq"].tolist())
+
+
+def test_an_hour_stays_as_it_was_when_the_disk_refuses_its_replacement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with open_store(tmp_path) as store:
+        put(store, range(10))
+        monkeypatch.setattr("muhurat.stores.parquet.partition.synchronise", full)
+        with pytest.raises(StoreError, match="No space left"), store.replacing("desk", HOUR) as replacement:
+            replacement.append("ticks_full", ticks(range(5)))
+        monkeypatch.undo()
+        assert list(store.query("SELECT count(*) FROM ticks_full")) == [(10,)]
+    assert len(list((tmp_path / "ticks_full" / "date=2025-09-02" / "hour=10").iterdir())) == 1

@@ -140,6 +140,11 @@ def write_part(table: Table, rows: pa.Table, path: Path) -> None:
     pq.write_table(rows, path, row_group_size=ROW_GROUP, compression=_COMPRESSION, **_encodings(table))
 
 
+def part_writer(table: Table, path: Path) -> pq.ParquetWriter:
+    """The same for rows that come a row group at a time."""
+    return pq.ParquetWriter(path, arrow_schema(table), compression=_COMPRESSION, **_encodings(table))
+
+
 @cache
 def _encodings(table: Table) -> dict[str, Any]:
     by_dictionary = [column.name for column in table.columns if _repeats(column)]

@@ -41,7 +41,9 @@ def _coverage(directory: Path) -> Iterator[Coverage]:
         for hour_directory in hour_directories(directory / table):
             hour = hour_of_directory(hour_directory) or ""
             for feed, parts in groupby(live_parts(hour_directory), key=lambda part: part.feed):
-                held = [_held(part) for part in parts]
+                held = [one for part in parts if (one := _held(part)).rows]
+                if not held:
+                    continue
                 first_ns, last_ns = min(one.first_ns for one in held), max(one.last_ns for one in held)
                 yield Coverage(table, feed, hour, sum(one.rows for one in held), first_ns, last_ns)
 
@@ -52,6 +54,8 @@ def _held(part: Part) -> _Held:
     except pa.ArrowException as error:
         raise StoreError(f"{part.path} cannot be read: {error}") from error
     column = footer.schema.names.index("timestamp")
+    if not footer.num_rows:
+        return _Held(0, 0, 0)
     groups = [footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups)]
     first, last = min(group.min for group in groups), max(group.max for group in groups)
     return _Held(footer.num_rows, _utc_ns(first), _utc_ns(last))

@@ -71,15 +71,39 @@ class Partition:
             self._unite(group)
         return group is not None
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is kept here."""
+        return not self._rows
+
     def sweep(self, *, now: bool = False) -> bool:
         """Remove superseded files that no query can still be about to open; `now` does not wait for that.
 
-        Tells whether none is left.
+        Tells whether none is left. Then a part without rows has nothing more to supersede, and goes too.
         """
         until = self._clock.monotonic() - GRACE_S
         while self._gone and (now or self._gone[0][0] <= until):
             self._gone.pop(0)[1].path.unlink(missing_ok=True)
+        for part in [] if self._gone else [part for part, rows in self._rows.items() if not rows]:
+            part.path.unlink(missing_ok=True)
+            del self._rows[part]
         return not self._gone
+
+    @property
+    def draft(self) -> Path:
+        """Where a file is made that `replace_all` takes; a killed writer's goes when the partition is next opened."""
+        return self.directory / f".part-{self._feed}-draft.new"
+
+    def replace_all(self, first: int | None, last: int | None, rows: int) -> None:
+        """Put the draft, so many rows from `first` to `last` seq, in the place of everything there is, in one step.
+
+        A draft without rows has no seqs. It stands for those that were there, until `sweep` has removed their files.
+        """
+        old = self._ordered()
+        firsts = [*(part.first for part in old), *([] if first is None else [first])]
+        lasts = [*(part.last for part in old), *([] if last is None else [last])]
+        if firsts and lasts:
+            self._name(self.draft, old, part_in(self.directory, self._feed, min(firsts), max(lasts)), rows)
 
     def _overlapping(self, first: int, last: int) -> list[Part]:
         """The parts that touch the range, in order; they touch no others, since parts never overlap."""
@@ -98,17 +122,25 @@ class Partition:
         try:
             make_directory(self.directory)
             write_part(self._table, rows, fresh)
+        except (OSError, pa.ArrowException) as error:
+            fresh.unlink(missing_ok=True)
+            raise unwritten(new.path, error) from error
+        self._name(fresh, old, new, len(rows))
+
+    def _name(self, fresh: Path, old: Iterable[Part], new: Part, rows: int) -> None:
+        """Bring a file to the disk and give it its name, which supersedes the old ones."""
+        try:
             synchronise(fresh)
             fresh.replace(new.path)
             synchronise(self.directory)
-        except (OSError, pa.ArrowException) as error:
+        except OSError as error:
             fresh.unlink(missing_ok=True)
-            raise StoreError(f"{new.path} cannot be written: {error}", permanent=False, hint=_UNWRITTEN) from error
+            raise unwritten(new.path, error) from error
         for part in old:
             del self._rows[part]
             if part.path != new.path:
                 self._gone.append((self._clock.monotonic(), part))
-        self._rows[new] = len(rows)
+        self._rows[new] = rows
 
     def _runs_of_one_size(self) -> Iterator[list[Part]]:
         """Neighbours of about one size, when there are enough of them to be worth uniting before the hour is over."""
@@ -128,6 +160,11 @@ class Partition:
                 group.append(part)
             if len(group) > 1:
                 yield group
+
+
+def unwritten(path: Path, error: Exception) -> StoreError:
+    """The disk does not take a file; trying again may help."""
+    return StoreError(f"{path} cannot be written: {error}", permanent=False, hint=_UNWRITTEN)
 
 
 def rows_of(part: Part) -> int:

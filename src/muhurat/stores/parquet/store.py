@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from muhurat.clock import Clock
 from muhurat.errors import StoreError
 from muhurat.log import get_logger
-from muhurat.stores.base import Coverage, Rows, hour_of
+from muhurat.stores.base import Coverage, Replacement, Rows, hour_number, hour_of
 from muhurat.stores.feed_locks import FeedLocks
 from muhurat.stores.parquet.columns import by_seq, to_arrow
 from muhurat.stores.parquet.coverage import coverage_of
 from muhurat.stores.parquet.layout import check_feed, hour_directories, hour_directory, hour_of_directory, live_parts
 from muhurat.stores.parquet.partition import Partition, make_directory
+from muhurat.stores.parquet.replacing import ParquetReplacement
 from muhurat.stores.schema import TABLES, table_named
 
 _log = get_logger(__name__)
@@ -88,6 +89,18 @@ class ParquetTickStore:
             self._begin(next(iter(self._waiting)))
             self._settle()
         self._tidy_a_little()
+
+    @contextmanager
+    def replacing(self, feed: str, hour: str) -> Iterator[Replacement]:
+        hour_number(hour)
+        self._lock(feed)
+        self.flush()
+        replacement = ParquetReplacement(feed, hour, lambda table: self._partition((table, feed, hour)))
+        try:
+            yield replacement
+            replacement.commit()
+        finally:
+            replacement.abandon()
 
     def query(self, sql: str) -> Rows:
         from muhurat.stores.parquet.sql import TickSql  # DuckDB, which a process that only appends does without

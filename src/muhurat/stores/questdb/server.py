@@ -68,19 +68,19 @@ class Server:
         first = next(batches, [])
         return Rows([column["name"] for column in columns], _chained(first, batches))
 
-    def table(self, sql: str) -> list[dict[str, Any]]:
+    def table(self, sql: str, *, patience_s: float | None = None) -> list[dict[str, Any]]:
         """All rows of a short answer to a statement of our own; raises `StoreError`."""
         try:
-            return list(self.query(sql, patience_s=STATEMENT_S).dicts())
+            return list(self.query(sql, patience_s=patience_s or STATEMENT_S).dicts())
         except Refused as error:
             raise StoreError(
                 f"{self.address.place} refuses {sql[:_SHOWN]!r}: {error}",
                 hint="has the user the right to it, and is the server of version 9.3 or later?",
             ) from error
 
-    def run(self, statement: str) -> None:
+    def run(self, statement: str, *, patience_s: float | None = None) -> None:
         """Have a statement carried out that has no answer."""
-        self.table(statement)
+        self.table(statement, patience_s=patience_s)
 
     def close(self) -> None:
         while self._idle:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from muhurat.clock import Clock
 from muhurat.errors import StoreError
-from muhurat.stores.base import HOUR_SHIFT, Coverage, Rows, hour_name, hour_of
+from muhurat.stores.base import HOUR_SHIFT, Coverage, Replacement, Rows, hour_name, hour_number, hour_of
 from muhurat.stores.feed_locks import FeedLocks
 from muhurat.stores.questdb.address import Address
 from muhurat.stores.questdb.named import NAMED_VIEW, UNIVERSE, changed_files, universe_columns
 from muhurat.stores.questdb.outbox import Outbox
+from muhurat.stores.questdb.replacing import QuestDbReplacement, mend
 from muhurat.stores.questdb.server import Refused, Server
 from muhurat.stores.questdb.sql import mentions, prepare
 from muhurat.stores.questdb.tables import prepare as prepare_tables
@@ -38,18 +39,18 @@ class QuestDbTickStore:
         self._clock = clock
         self._universe = universe
         self._server = Server(address)
-        self._outbox = Outbox(self._server, clock, self._prepare)
+        self._outbox = Outbox(self._server, clock, self._prepare_to_append)
         self._locks_folder = locks
         self._locks = FeedLocks(locks, address.place, prefix=f"questdb-{address.host}-{address.port}-")
         self._prepared = False
+        self._mended: set[str] = set()
 
     def append(self, table: str, columns: Mapping[str, NDArray[Any]], *, feed: str) -> None:
         kind = table_named(table)
         if not row_count(kind, columns):
             return
         hour_of(columns["seq"])
-        self._locks_folder.mkdir(parents=True, exist_ok=True)
-        self._locks.take(feed)
+        self._lock(feed)
         self._outbox.add(kind, columns, feed)
         if self._outbox.full:
             with suppress(StoreError):  # the rows wait on, and `flush` says why
@@ -58,6 +59,21 @@ class QuestDbTickStore:
     def flush(self) -> None:
         if self._outbox:
             self._outbox.flush()
+
+    @contextmanager
+    def replacing(self, feed: str, hour: str) -> Iterator[Replacement]:
+        hour_number(hour)
+        self._lock(feed)
+        self.flush()
+        self._prepare()
+        mend(self._server, self._clock, self._locks, also_others=True)
+        outbox = Outbox(self._server, self._clock, self._prepare)
+        replacement = QuestDbReplacement(self._server, self._clock, self._locks, outbox, feed, hour)
+        try:
+            yield replacement
+            replacement.commit()
+        finally:
+            replacement.abandon()
 
     def query(self, sql: str) -> Rows:
         prepared = prepare(sql, self._clock.now_ns())
@@ -102,6 +118,17 @@ class QuestDbTickStore:
         if not self._prepared:
             prepare_tables(self._server, self._clock)
             self._prepared = True
+
+    def _prepare_to_append(self) -> None:
+        """The same, and what a killed process left of replacing an hour of our feeds is mended first."""
+        self._prepare()
+        if self._locks.feeds - self._mended:
+            mend(self._server, self._clock, self._locks)
+            self._mended |= self._locks.feeds
+
+    def _lock(self, feed: str) -> None:
+        self._locks_folder.mkdir(parents=True, exist_ok=True)
+        self._locks.take(feed)
 
     def _covered(self, table: str) -> Iterator[Coverage]:
         sql = (

@@ -7,12 +7,17 @@ alerting"). So an accepted request says little, and `wal_tables()` says what has
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from typing import Final
 
+from muhurat.clock import Clock
 from muhurat.errors import StoreError
 from muhurat.stores.questdb.server import Server
 
 _STATES = "SELECT name, suspended, writerTxn, sequencerTxn, errorTag, errorMessage FROM wal_tables()"
+
+_LOOK_EVERY_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,21 @@ class WalState:
 def wal_states(server: Server) -> dict[str, WalState]:
     """The log of every table."""
     return {row["name"]: _state(row) for row in server.table(_STATES)}
+
+
+def await_applied(server: Server, clock: Clock, table: str, patience_s: float) -> None:
+    """Wait until everything in a table's log is in the table; raises `StoreError` when nothing moves for so long."""
+    place, applied, end = server.address.place, -1, 0.0
+    while True:
+        state = wal_states(server)[table]
+        state.refuse_suspended(place)
+        if state.applied >= state.known:
+            return
+        if state.applied > applied:
+            applied, end = state.applied, clock.monotonic() + patience_s
+        if clock.monotonic() > end:
+            raise StoreError(f"{place} lags: the log of {table} is not applied after {patience_s:g} s", permanent=False)
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _state(row: dict[str, object]) -> WalState:
