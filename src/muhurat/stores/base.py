@@ -151,8 +151,9 @@ class TickStore(Protocol):
         For an hour whose journal is another one now (a merged one): its seqs mean other records, so inserting it again
         would double its ticks. At the end of the block the old rows go and the new ones are there, durably; if it
         raises, all stays as it was. Each table changes by itself: a process that is killed leaves every one of them as
-        it was or as it is to be. The journal is the truth: doing it again mends it. Raises `StoreError`, also when
-        another process appends to the feed.
+        it was or as it is to be, a server's perhaps only once the next process that appends to the feed has finished
+        it. The journal is the truth: doing it again mends it. Raises `StoreError`, also when another process appends to
+        the feed.
         """
 
     def query(self, sql: str) -> Rows:

@@ -16,7 +16,7 @@ from muhurat.app.adapters import adapters
 from muhurat.capture.journal import JournalWriter
 from muhurat.cli import main
 from muhurat.clock import ManualClock
-from muhurat.stores.schema import TABLES
+from muhurat.stores.schema import TABLES, TICK_TABLES
 from muhurat.supervisor.alerts import read_alerts
 from tests.capture.support import FEED, HOUR_NS, MS, NINE
 from tests.capture.test_decode_service import expected_rows, messages
@@ -124,7 +124,7 @@ def test_the_adapters_info_tells_version_and_rows(desk: Path) -> None:
     (ticks,) = (each for each in adapters(opened, ManualClock(NINE)).all if each.name == "ticks")
     facts = ticks.ask()
     assert str(facts["version"]).startswith("QuestDB ")
-    assert set(facts["holds"]) == {"ticks_full", "ticks_quote", "ticks_ltp"}
+    assert set(facts["holds"]) == set(TICK_TABLES)
 
 
 @pytest.mark.parametrize(
