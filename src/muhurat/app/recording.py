@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muhurat.app.desk import calendar_of, clock_of, kite, kite_rest, start, stop_event, tick_store, token_file
@@ -120,9 +119,9 @@ def run_decode(desk: Desk, feed: str | None = None) -> None:
         live=desk.run_dir / _live_view(desk, name),
     )
     heartbeat, stop = Heartbeat(service, desk.run_dir, clock), stop_event()
-    alarm = partial(Alerts(desk.run_dir, clock).raise_, "warning")
+    tell = Alerts(desk.run_dir, clock).raise_
     with tick_store(desk, clock) as store:
-        run(settings, decode_message, store, clock, heartbeat, stop, alarm)
+        run(settings, decode_message, store, clock, heartbeat, stop, tell)
 
 
 def ingest_ticks(desk: Desk, feed: str | None, chosen: str) -> Iterator[Ingested]:

@@ -158,8 +158,7 @@ class Recorder:
         if self._disk:
             self._disk.look(sum(feed.written for feed in self._feeds.values()))
         disk = self._disk.facts() if self._disk else {}
-        with suppress(OSError):  # a full disk must not end the recording; the journal's own trouble is shown
-            self._heartbeat.beat(self._detail(), now=now, feeds=facts, disk=disk, troubles=list(self._troubles()))
+        self._heartbeat.beat(self._detail(), now=now, feeds=facts, disk=disk, troubles=list(self._troubles()))
 
     def _troubles(self) -> Iterator[dict[str, str]]:
         """What should reach a person; the supervisor makes an alert of each."""
