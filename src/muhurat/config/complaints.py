@@ -16,6 +16,7 @@ _PLAINER: Final = {
     "model_attributes_type": "must be a mapping of keys",
     "dict_type": "must be a mapping of keys",
     "string_type": "must be a text",
+    "string_pattern_mismatch": "a name has small letters, digits and _, and begins with a letter",
 }
 """What pydantic words for programmers."""
 

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from muhurat.config.section import Section, edge, known_name, known_names, plain_name
+from muhurat.config.section import Edge, Section, known_name, known_names, plain_name
 
 _STREAM_EXAMPLE: Final = "redis://host:6379/0"
 
@@ -22,8 +22,8 @@ class FeedSection(Section):
     universe: str
     mode: Literal["full", "quote", "ltp"] = "full"
     strikes: int = Field(default=5, ge=0, le=100)
-    start: str = "09:05"
-    stop: str = "close+5m"
+    start: Edge = "09:05"
+    stop: Edge = "close+5m"
     publish: str = ""
     publish_limit_mb: int = Field(default=256, ge=1)
     log: str = ""
@@ -44,8 +44,6 @@ class FeedSection(Section):
     @classmethod
     def _plain_log(cls, value: str) -> str:
         return plain_name(value) if value else value
-
-    _edges = field_validator("start", "stop")(edge)
 
 
 class StoresSection(Section):

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import time
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_EDGE: Final = re.compile(r"(\d{1,2}:\d{2}(:\d{2})?|(open|close)([+-]\d+(h|m|s))?)")
+_EDGE: Final = re.compile(r"(([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?|(open|close)([+-]\d+(h|m|s))?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,7 @@ def plain_name(value: str) -> str:
     return value
 
 
-def edge(value: str) -> str:
-    """The value, if it is a moment of a session."""
+def _edge(value: str) -> str:
     if not _EDGE.fullmatch(value):
         raise ValueError(f"{value!r} is no time of a session; write 09:05, open-10m or close+5m")
     return value
@@ -64,3 +63,6 @@ def _quoted(value: Any) -> Any:
 
 
 TimeOfDay = Annotated[time, BeforeValidator(_quoted)]
+
+Edge = Annotated[str, BeforeValidator(_quoted), AfterValidator(_edge)]
+"""A moment of a session: 09:05, open-10m, close+5m."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from muhurat.config.recording import FeedSection, RetentionSection, StoresSection
-from muhurat.config.section import Section, TimeOfDay, edge, known_name, known_names, plain_name
+from muhurat.config.section import Edge, Section, TimeOfDay, known_name, known_names, plain_name
 
 NOT_WRITTEN: Final = ("folder", "source", "overlays", "unread_keys")
 """Fields of `Desk` that say where it came from; they are no keys of the file."""
@@ -132,13 +132,8 @@ class HealthSection(Section):
 class PhaseSection(Section):
     """When a day's half begins, and by when it has to be done; an edge as of a feed: 08:00, close+10m."""
 
-    at: str
-    deadline: str | None = None
-
-    @field_validator("at", "deadline")
-    @classmethod
-    def _an_edge(cls, value: str | None) -> str | None:
-        return value if value is None else edge(value)
+    at: Edge
+    deadline: Edge | None = None
 
 
 class PublicIpSection(Section):
