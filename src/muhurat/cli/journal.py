@@ -47,7 +47,8 @@ def info(path: PathArgument, json: JsonOption = False) -> None:
     if json:
         print_json({"hours": rows, "followers": followers})
         return
-    print_table(rows, title=f"{path}, {sum(row['records'] for row in rows):,} records")
+    told = [_for_people(row) for row in rows]
+    print_table(told, title=f"{path}, {sum(row['records'] for row in rows):,} records")
     print_table(followers, title="followers", empty="none")
 
 
@@ -120,6 +121,19 @@ def replay(
 app.command()(archive)
 app.command()(restore)
 app.command()(merge)
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    """An hour in a line that fits a terminal: times without the day, which the hour has, and its marks in words."""
+    marks = [
+        ("closed", row["closed"]),
+        ("archived", row["archived"]),
+        ("no index", not row["indexed"]),
+        ("little-endian", row["byte_order"] == "little"),
+    ]
+    kept = {name: value for name, value in row.items() if name not in {"closed", "archived", "indexed", "byte_order"}}
+    times = {name: row[name] and row[name][11:23] for name in ("first", "last")}
+    return {**kept, **times, "state": ", ".join(name for name, holds in marks if holds)}
 
 
 def _verdict(found: Verification) -> str:
