@@ -263,7 +263,7 @@ def test_merge_of_folders_goes_hour_by_hour_and_tells_people_what_was_missed(
     assert "what a missed" in told
     assert str(TOKEN) in told
     folders = [line.split() for line in told.splitlines() if line.startswith(("a ", "b "))]
-    assert [side for side, *_ in folders] == ["a", "b"]
+    assert [side for side, *_ in folders] == ["b", "a", "b"]  # "b later ms" comes first
     assert sorted(path.name for path in out.glob("*.bin")) == ["desk_20250902_0900.bin", "desk_20250902_1000.bin"]
     assert ran("journal", "verify", out) == 0
 
