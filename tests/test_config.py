@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muhurat.config import Desk, Known, desk_from, load_desk, streams_of
+from muhurat.config import Desk, Known, desk_from, feed_log, load_desk, streams_of
 from muhurat.errors import ConfigError
 
 KNOWN = Known(
@@ -180,6 +180,37 @@ def test_a_stream_holds_one_feed(tmp_path: Path) -> None:
     twice = STREAMED.format(url="redis://host:6379/0", feeds=FEEDS.replace("my:own", "ticks:raw:sensex_desk"))
     told = problems(tmp_path, twice)["feeds.sensex_desk.publish"]
     assert told.endswith("is the stream of own already (a stream holds one feed: name another)")
+
+
+LOGGED = "desk: {{name: x}}\nvenues: {{kite: {{}}}}\nfeeds: {{one: {{{0}, log: {1}}}, two: {{{0}}}}}"
+
+
+@pytest.mark.parametrize("log", ["../elsewhere", "a/b", "a.log", "''", "two words"])
+def test_a_feeds_log_lies_in_the_folder_of_logs(tmp_path: Path, log: str) -> None:
+    told = LOGGED.format("venue: kite, universe: sensex_atm", log)
+    if log == "''":
+        assert feed_log(load(tmp_path, told), "one") == "feed_one"
+    else:
+        assert "is no name" in problems(tmp_path, told)["feeds.one.log"]
+
+
+def test_a_log_holds_one_feed(tmp_path: Path) -> None:
+    told = problems(tmp_path, LOGGED.format("venue: kite, universe: sensex_atm", "feed_two"))["feeds.two.log"]
+    assert told.endswith("'feed_two' is the log of one already (a log holds one feed: name another)")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "told"),
+    [
+        ("data_retention: {bundles: daily}", "data_retention.bundles", "must be a list, not 'daily'"),
+        ("data_retention:", "data_retention", "must be a mapping of keys, not None"),
+        ("stores: {stream: }", "stores.stream", "must be a text, not None"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_without_the_words_of_a_programmer(
+    tmp_path: Path, text: str, path: str, told: str
+) -> None:
+    assert problems(tmp_path, f"desk: {{name: x}}\n{text}")[path].endswith(told)
 
 
 def test_a_stream_that_is_no_url_is_refused_with_an_example(tmp_path: Path) -> None:

@@ -49,3 +49,10 @@ def test_a_service_whose_supervisor_died_is_ready_all_the_same(tmp_path: Path, m
     monkeypatch.setenv(READY_FD, str(writable))
     Heartbeat("svc", tmp_path, ManualClock()).ready()
     assert READY_FD not in os.environ
+
+
+def test_a_folder_that_takes_nothing_ends_no_service(tmp_path: Path) -> None:
+    heartbeat = Heartbeat("svc", tmp_path / "run", ManualClock())
+    (tmp_path / "run").rmdir()
+    heartbeat.beat("unheard", now=True)
+    assert read_heartbeats(tmp_path / "run") == {}

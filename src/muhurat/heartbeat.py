@@ -7,6 +7,7 @@ Readiness is a newline on the file descriptor named by `MUHURAT_READY_FD` (as in
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +45,10 @@ class Heartbeat:
             os.close(fd)
 
     def beat(self, detail: str, *, now: bool = False, **gauges: Any) -> None:
-        """Publish a sentence and the gauges; skipped when the last one is younger than half a second, unless `now`."""
+        """Publish a sentence and the gauges; skipped when the last one is younger than half a second, unless `now`.
+
+        A disk that takes not even that ends no service: who looks sees how old the last word is.
+        """
         at = self._clock.monotonic()
         if not now and at - self._written_at < _LEAST_INTERVAL_S:
             return
@@ -66,7 +70,7 @@ class Heartbeat:
             fresh.write_bytes(document)
             fresh.replace(self._path)
         except OSError:
-            with self._path.open("r+b") as file:
+            with suppress(OSError), self._path.open("r+b") as file:
                 file.write(document)
                 file.truncate()
 

@@ -18,6 +18,7 @@ from muhurat.capture.universe import SSO_XVENUE, Entry, Universe, load_universe
 from muhurat.cli.desk_check import _universe_files
 from muhurat.clock import ClockPage, ManualClock, ist_ns
 from muhurat.config import Desk
+from muhurat.errors import MuhuratError
 from muhurat.simulator.conductor import Conductor
 from muhurat.simulator.kite.simulation import KiteSimulation
 from muhurat.simulator.options import SimOptions
@@ -96,6 +97,30 @@ def test_a_file_of_ones_own_is_recorded_as_it_is_and_nobody_is_asked(tmp_path: P
     assert universe_kind(made, made.feeds["sso_xvenue"]) is None
     assert choose_instruments(made, ManualClock(MORNING)) == {"sso_xvenue": 2, "sensex_desk": 2}
     assert notice_new_contracts(made, ManualClock(MORNING)) == {}
+
+
+def test_a_feed_whose_instruments_cannot_be_chosen_does_not_cost_the_others_theirs(
+    tmp_path: Path, kite: KiteSimulation
+) -> None:
+    made = desk(tmp_path, kite, SEED_FILE)
+    write_own(tmp_path).write_text("{spoilt")
+
+    with pytest.raises(MuhuratError, match=r"crawler3_sso_xvenue\.json is spoilt"):
+        choose_instruments(made, ManualClock(MORNING))
+
+    universe = tmp_path / "data" / "universe"
+    assert "SENSEX" in load_universe(universe / "sensex_desk_20261120.json").instruments
+    assert not (universe / "sso_xvenue_20261120.json").exists()
+
+
+def test_a_spoilt_copy_is_told_and_the_feed_is_recorded(tmp_path: Path, kite: KiteSimulation) -> None:
+    made = desk(tmp_path, kite, "sso_xvenue")
+    write_own(tmp_path).write_text("{spoilt")
+
+    with pytest.raises(MuhuratError, match=r"crawler3_sso_xvenue\.json is spoilt"):
+        choose_instruments(made, ManualClock(MORNING))
+
+    assert len(load_universe(tmp_path / "data" / "universe" / "sso_xvenue_20261120.json").instruments) == 320
 
 
 def test_the_rule_is_known_by_its_name_and_by_its_path(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from muhurat.app.desk import open_desk, save_token
-from muhurat.app.recording import _named
 from muhurat.capture.universe import Entry, Universe, save_universe, universe_path
 from muhurat.clock import ENVIRONMENT_VARIABLE, ClockPage
+from muhurat.config import feed_log
 from tests.simulator.conftest import InThread, page, start_in_thread, threaded
 from tests.simulator.tiny_market import CALL, CALL_SYMBOL, DAY, INDEX, OPEN_NS
 
@@ -83,7 +83,7 @@ def test_a_feed_writes_a_log_of_its_own_in_the_form_of_the_old_crawler(
 )
 def test_the_names_of_logs(threaded: InThread, tmp_path: Path, feed: str, settings: dict[str, str], log: str) -> None:
     desk = open_desk(write_desk(tmp_path, threaded, **{feed: _FEED | settings}))
-    assert _named(desk, feed).log == log
+    assert feed_log(desk, feed) == log
 
 
 def until(true: Callable[[], object]) -> None:

@@ -253,7 +253,7 @@ async def test_a_gap_that_was_open_when_the_recorder_died_is_not_hidden_by_the_o
     third.open()
     third.finish()
 
-    spans = [(gap["from_ns"] - OPEN_NS, gap["to_ns"] - OPEN_NS) for gap in third.gaps]
+    spans = [(gap["from_ns"] - OPEN_NS, gap["to_ns"] - OPEN_NS) for gap in third.lines.gaps]
     assert spans == [(0, 9 * NS_PER_S), (9 * NS_PER_S, 11 * NS_PER_S)]
 
 

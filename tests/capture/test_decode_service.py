@@ -221,10 +221,13 @@ def test_a_store_that_cannot_keep_rows_is_tried_again_and_the_journal_waits(
 
     desk.record(message([full()]))
     alarms: list[str] = []
+
+    def tell(level: str, what: str, hint: str) -> bool:
+        alarms.append(what)
+        return True
+
     with JournalReader(desk.journal, FEED, name=READER) as reader, desk.store() as store:
-        service = DecodeService(
-            desk.settings, decode_message, store, desk.clock, reader, lambda what, _: alarms.append(what)
-        )
+        service = DecodeService(desk.settings, decode_message, store, desk.clock, reader, tell)
         service.step()
         desk.record(message([full()]), at_ns=NINE + SECOND)
         with monkeypatch.context() as patched:
@@ -245,6 +248,41 @@ def test_a_store_that_cannot_keep_rows_is_tried_again_and_the_journal_waits(
     (alarm,) = alarms
     assert "ticks of desk cannot be kept, the journal waits: " in alarm
     assert "No space left" in alarm
+
+
+def test_a_disk_without_room_for_the_smallest_file_ends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    desk.decode()
+    desk.record(message([full()]))
+    untold: list[str] = []
+    room = False
+
+    def tell(level: str, what: str, hint: str) -> bool:
+        untold.append(what)
+        return room
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full_disk)
+        with JournalReader(desk.journal, FEED, name=READER) as reader, desk.store() as store:
+            service = DecodeService(desk.settings, decode_message, store, desk.clock, reader, tell)
+            service.step()
+            desk.clock.advance(1)
+            service.step()
+            service.report(desk.heartbeat)
+            assert "the place in the journal of desk cannot be kept: No space left on device" in service.detail()
+            assert not desk.live.exists()
+            patched.undo()
+            room = True
+            desk.clock.advance(1)
+            service.step()
+            service.report(desk.heartbeat)
+            assert service.gauges()["trouble"] == ""
+    assert saved_position(desk.journal, READER) is not None
+    assert desk.live.exists()
+    assert len(untold) == 3  # when it began, with the first report, and once it could be told
+    assert kept_rows(desk.store()) == expected_rows(desk.journal)
 
 
 def test_a_store_that_never_can_ends_the_service(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

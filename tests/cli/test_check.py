@@ -72,6 +72,26 @@ def test_a_page_that_others_can_reach_is_pointed_out(tmp_path: Path) -> None:
     assert "no log-in" in rows["page"]["detail"]
 
 
+def test_what_is_wrong_in_one_place_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("{not json")
+    (tmp_path / "empty.json").write_text('{"instruments": {}}')
+    (tmp_path / "desk.yaml").write_text(
+        "desk: {name: x, data_dir: /proc/nowhere}\nvenues: {kite: {ticker: 'ws://127.0.0.1:9', root: 'http://127.0.0.1:9'}}\n"
+        "feeds: {one: {venue: kite, universe: broken.json, log: recorder}, two: {venue: kite, universe: empty.json}}\n"
+        "web: {listen: '127.0.0.1:0'}"
+    )
+    done = check(tmp_path / "desk.yaml", "--json")
+    rows = {row["what"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 1
+    wrong = {what: rows[what]["detail"] for what in ("disk", "universe of one", "universe of two", "feeds.one.log")}
+    assert {rows[what]["verdict"] for what in wrong} == {"wrong"}
+    assert wrong["disk"] == "/proc/nowhere: No such file or directory"
+    assert "broken.json is spoilt" in wrong["universe of one"]
+    assert wrong["universe of two"].endswith("empty.json has no instruments")
+    assert wrong["feeds.one.log"] == "recorder.log is the log of a service"
+    assert rows["page"]["verdict"] == "ok"
+
+
 @pytest.mark.servers
 def test_a_stream_is_looked_at_and_one_of_another_recording_is_told(tmp_path: Path, redis_server: RedisServer) -> None:
     redis_server.start()

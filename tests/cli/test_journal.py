@@ -183,7 +183,10 @@ def test_info_tells_what_was_recorded_and_who_follows(journal: Path, capsys: pyt
     assert found["hours"][0]["last"] == "2025-09-02T09:00:05.000+05:30"
     assert found["followers"] == [{"feed": FEED, "who": "reader decode", "position": "20250902_0900/2"}]
     assert ran("journal", "info", journal) == 0
-    assert "20250902_1000" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert " 20250902_1000 " in shown
+    assert " 09:00:05.000 " in shown
+    assert " closed" in shown
 
 
 def test_replay_writes_the_same_bytes_and_entries_elsewhere(
@@ -259,6 +262,8 @@ def test_merge_of_folders_goes_hour_by_hour_and_tells_people_what_was_missed(
     told = capsys.readouterr().out
     assert "what a missed" in told
     assert str(TOKEN) in told
+    folders = [line.split() for line in told.splitlines() if line.startswith(("a ", "b "))]
+    assert [side for side, *_ in folders] == ["b", "a", "b"]  # "b later ms" comes first
     assert sorted(path.name for path in out.glob("*.bin")) == ["desk_20250902_0900.bin", "desk_20250902_1000.bin"]
     assert ran("journal", "verify", out) == 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from muhurat.app.desk import kite, kite_rest, start, token_file
 from muhurat.app.parts import reference_store
 from muhurat.clock import Clock, ist
 from muhurat.config import Desk, FeedSection
+from muhurat.errors import MuhuratError
 from muhurat.log import get_logger
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def prepare_universe(desk: Desk, *, again: bool = False) -> None:
-    """Fetch today's instruments and write today's universe file of every feed.
+    """Fetch today's instruments and write today's universe file of every feed; raises after the others were written.
 
     A file that is there already is left alone, so that a day goes on with the instruments it began with; `again` makes
     it anew.
@@ -34,18 +37,43 @@ def choose_instruments(desk: Desk, clock: Clock, *, again: bool = False) -> dict
     day = ist(clock.now_ns()).date()
     paths = {name: universe_path(desk.data_dir / "universe", name, day) for name in desk.feeds}
     asked = [name for name, path in paths.items() if again or not path.exists()]
-    kinds = {name: kind for name in asked if (kind := universe_kind(desk, desk.feeds[name])) is not None}
+    kinds: dict[str, UniverseKind] = {}
+    failed: dict[str, MuhuratError] = {}
+    for name in asked:
+        with _noted(failed, name):
+            kind = universe_kind(desk, desk.feeds[name])
+            if kind is not None:
+                kinds[name] = kind
+            else:
+                save_universe(paths[name], load_universe(desk.path(desk.feeds[name].universe)))
     if kinds:
-        dump, market = _fetch_dump(desk), _market(desk, clock)
+        dump, market = _fetch_dump(desk, kinds.values()), _market(desk, clock)
         save_instruments(desk.data_dir / "reference", day, dump)
         for name, kind in kinds.items():
-            universe = _choose(desk, name, kind, dump, market, clock.now_ns())
-            _write_copy(desk, kind, universe)
-            save_universe(paths[name], universe)
-    for name in asked:
-        if name not in kinds:
-            save_universe(paths[name], load_universe(desk.path(desk.feeds[name].universe)))
+            with _noted(failed, name):
+                universe = _choose(desk, name, kind, dump, market, clock.now_ns())
+                save_universe(paths[name], universe)
+                _write_copy(desk, kind, universe)
+    if failed:
+        raise _one_error(failed)
     return {name: len(load_universe(path).instruments) for name, path in paths.items()}
+
+
+@contextmanager
+def _noted(failed: dict[str, MuhuratError], feed: str) -> Iterator[None]:
+    """What is wrong with one feed's instruments must not cost the others theirs."""
+    try:
+        yield
+    except MuhuratError as error:
+        failed[feed] = error
+
+
+def _one_error(failed: dict[str, MuhuratError]) -> MuhuratError:
+    first, *more = failed.values()
+    if not more:
+        return first
+    told = "; ".join(f"{feed}: {error}" for feed, error in failed.items())
+    return MuhuratError(told, permanent=all(error.permanent for error in failed.values()), hint=first.hint)
 
 
 def notice_new_contracts(desk: Desk, clock: Clock) -> dict[str, list[str]]:
@@ -62,7 +90,7 @@ def notice_new_contracts(desk: Desk, clock: Clock) -> dict[str, list[str]]:
     chosen = [name for name in kinds if paths[name].exists()]
     if not chosen:
         return {}
-    dumps, market = (load_instruments(folder, day), _fetch_dump(desk)), _market(desk, clock)
+    dumps, market = (load_instruments(folder, day), _fetch_dump(desk, kinds.values())), _market(desk, clock)
     found = {}
     for name in chosen:
         universe, symbols = _take_in(paths[name], dumps, market)
@@ -96,12 +124,11 @@ def universe_kind(desk: Desk, feed: FeedSection) -> UniverseKind | None:
     return kind
 
 
-def _fetch_dump(desk: Desk) -> list[Instrument]:
-    """What is listed now on every exchange that a feed's rule asks for."""
+def _fetch_dump(desk: Desk, kinds: Iterable[UniverseKind]) -> list[Instrument]:
+    """What is listed now on every exchange that the rules ask for."""
     from muhurat.venues.kite.instruments import KiteInstruments
 
-    kinds = (universe_kind(desk, feed) for feed in desk.feeds.values())
-    exchanges = {exchange for kind in kinds if kind is not None for exchange in kind.exchanges}
+    exchanges = {exchange for kind in kinds for exchange in kind.exchanges}
     return KiteInstruments(kite(desk).root, token_file(desk).read).fetch(sorted(exchanges))
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
-from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from muhurat.app.desk import calendar_of, clock_of, kite, kite_rest, start, stop_event, tick_store, token_file
 from muhurat.app.relisting import look_for_new_contracts
 from muhurat.clock import ist
-from muhurat.config import Desk
+from muhurat.config import Desk, feed_log
 from muhurat.errors import UsageError
 from muhurat.heartbeat import Heartbeat
 from muhurat.log import also_to
@@ -20,15 +19,8 @@ if TYPE_CHECKING:
     from muhurat.capture.ingest import Ingested
 
 
-class _Named(NamedTuple):
-    """What a feed's own log is called, and what the recorder is called in it."""
-
-    log: str
-    title: str
-
-
-_KNOWN_CRAWLERS: Final = {"sso_xvenue": _Named("crawler3_sso_xvenue", "Crawler 3")}
-"""The names that the desk's people know from the crawlers before Muhurat."""
+_TITLES: Final = {"sso_xvenue": "Crawler 3"}
+"""What feeds' recorders were called in the logs of the crawlers before Muhurat."""
 
 
 def run_recorder(desk: Desk) -> None:
@@ -53,12 +45,12 @@ def run_recorder(desk: Desk) -> None:
             mode=feed.mode,
             opens_ns=at(session, feed.start) if session else None,
             closes_ns=at(session, feed.stop) if session else None,
-            title=_named(desk, name).title,
+            title=_TITLES.get(name, "Recorder"),
         )
         for name, feed in desk.feeds.items()
     ]
     for name in desk.feeds:
-        also_to(desk.logs_dir / f"{_named(desk, name).log}.log", feed=name)
+        also_to(desk.logs_dir / f"{feed_log(desk, name)}.log", feed=name)
     disk = DiskForecast(
         desk.data_dir,
         clock,
@@ -99,11 +91,6 @@ def _traded_first(desk: Desk) -> list[str]:
     return sorted(desk.feeds, key=lambda name: name != traded)
 
 
-def _named(desk: Desk, feed: str) -> _Named:
-    known = _KNOWN_CRAWLERS.get(feed, _Named(f"feed_{feed}", "Recorder"))
-    return known._replace(log=desk.feeds[feed].log or known.log)
-
-
 def run_decode(desk: Desk, feed: str | None = None) -> None:
     """The process that keeps a feed's ticks; without a name, those of the desk's only feed."""
     from muhurat.capture.decode_service import DecodeSettings, run
@@ -120,9 +107,9 @@ def run_decode(desk: Desk, feed: str | None = None) -> None:
         live=desk.run_dir / _live_view(desk, name),
     )
     heartbeat, stop = Heartbeat(service, desk.run_dir, clock), stop_event()
-    alarm = partial(Alerts(desk.run_dir, clock).raise_, "warning")
+    tell = Alerts(desk.run_dir, clock).raise_
     with tick_store(desk, clock) as store:
-        run(settings, decode_message, store, clock, heartbeat, stop, alarm)
+        run(settings, decode_message, store, clock, heartbeat, stop, tell)
 
 
 def ingest_ticks(desk: Desk, feed: str | None, chosen: str, *, anew: bool = False) -> Iterator[Ingested]:

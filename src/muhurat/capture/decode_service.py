@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -16,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from muhurat.capture.alarms import Alarms, Tell
 from muhurat.capture.journal import JournalReader, Record
 from muhurat.capture.live_view import LiveView
 from muhurat.capture.tick_columns import Decoded, decode_records, receive_lags_s
@@ -37,10 +37,6 @@ _PATIENCE_BEHIND: Final = 5
 _REPORT_EVERY_S: Final = 0.5
 _MINUTE_NS: Final = 60 * NS_PER_S
 _LAG_BINS: Final = 6_001
-
-
-Alarm = Callable[[str, str], object]
-"""Takes what is wrong and what a person does about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +61,15 @@ def run(
     clock: Clock,
     heartbeat: Heartbeat,
     stop: threading.Event,
-    alarm: Alarm | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Follow the journal until `stop` is set, then finish what is in it. The caller closes the store.
 
-    A store that cannot keep rows for now is tried again every second, the journal waits, and `alarm` is told what is
+    A store that cannot keep rows for now is tried again every second, the journal waits, and `tell` is told what is
     wrong, and again when something else helps; raises when it never can.
     """
     with JournalReader(settings.journal, settings.feed, name=READER) as reader:
-        service = DecodeService(settings, decode, store, clock, reader, alarm)
+        service = DecodeService(settings, decode, store, clock, reader, tell)
         heartbeat.ready()
         while not stop.is_set():
             service.step()
@@ -96,7 +92,7 @@ class DecodeService:
         store: TickStore,
         clock: Clock,
         reader: JournalReader,
-        alarm: Alarm | None = None,
+        tell: Tell | None = None,
     ) -> None:
         self.records = self.packets = self.rows = self.truncated = self.unknown_tokens = 0
         self.unknown_lengths: Counter[int] = Counter()
@@ -114,7 +110,7 @@ class DecodeService:
         self.behind = False
         """Whether the journal had so much that more is probably there; a little may as well wait for the next."""
         self._trouble = self._remedy = ""
-        self._alarm = alarm
+        self._alarms = Alarms(tell)
         self._reported_at = float("-inf")
         self._log = get_logger(__name__)
 
@@ -144,6 +140,7 @@ class DecodeService:
         at = self._clock.monotonic()
         if now or at - self._reported_at >= _REPORT_EVERY_S:
             self._reported_at = at
+            self._alarms.tell()
             heartbeat.beat(self.detail(), now=now, **self.gauges())
 
     def detail(self) -> str:
@@ -205,8 +202,15 @@ class DecodeService:
     def _keep(self) -> None:
         """Make the rows durable and only then the place behind them."""
         self._store.flush()
-        self._reader.save()
+        self._save_place()
         self._waiting_rows, self._waiting_since = 0, None
+
+    def _save_place(self) -> None:
+        try:
+            self._reader.save()
+        except OSError as error:
+            told = f"the place in the journal of {self._settings.feed} cannot be kept: {error.strerror}"
+            raise StoreError(told, permanent=False, hint="make room on the disk of the journal") from error
 
     def _flush(self) -> None:
         """Keep what is due; when the store cannot for now, say so and try again later."""
@@ -217,8 +221,9 @@ class DecodeService:
                 raise
             if not self._trouble:
                 self._log.error("ticks cannot be kept, the journal waits", error=str(error))
-            if self._alarm is not None and not (self._trouble and error.hint == self._remedy):
-                self._alarm(f"ticks of {self._settings.feed} cannot be kept, the journal waits: {error}", error.hint)
+            if not (self._trouble and error.hint == self._remedy):
+                what = f"ticks of {self._settings.feed} cannot be kept, the journal waits: {error}"
+                self._alarms.raise_("warning", what, error.hint)
             self._trouble, self._remedy = str(error), error.hint
             self._waiting_since = self._clock.monotonic()
             return

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from muhurat.capture.alarms import Alarms
-from muhurat.capture.backlog import Backlog, Item, Note, gap_entry
+from muhurat.capture.backlog import Backlog, Item, Note
 from muhurat.capture.disk_alarms import DiskAlarms
-from muhurat.capture.journal.format import AFTER_GAP, connection_flags, hour_name
+from muhurat.capture.journal.format import AFTER_GAP, hour_name
 from muhurat.capture.journal.hour import AppendFailed
 from muhurat.capture.journal.repaired import Recovery
 from muhurat.capture.journal.writer import JournalWriter, Message
-from muhurat.capture.line import ATTEMPTS, LOST, SETTLED, Line, worst
+from muhurat.capture.line import Line
+from muhurat.capture.lines import Lines
 from muhurat.capture.recorded_today import RecordedToday, recorded_on
-from muhurat.clock import NS_PER_S, Clock
+from muhurat.clock import Clock
 from muhurat.errors import MuhuratError
 from muhurat.log import get_logger
 from muhurat.venues.base import ConnectionEvent, ConnectionKind, StreamMode
@@ -34,8 +35,6 @@ _AT_ONCE_BYTES: Final = 512 * 1024
 
 _RETRY_S: Final = 0.25
 _LAST_TRIES: Final = 5
-_LATE_NS: Final = 60 * NS_PER_S
-_STATES: Final = {ConnectionKind.SUBSCRIBED: "connected", ConnectionKind.RESUMED: "connected"}
 
 
 def packets_by_header(payload: bytes) -> int:
@@ -66,7 +65,7 @@ class FeedPlan:
 class FeedRecorder:
     """A `connections.FeedListener` that writes what it hears. Belongs to one event loop.
 
-    Each line has gaps of its own, and a gap of one line is a gap of the feed. Heard without lines, it is the first.
+    `lines` says how well the feed is and what it missed. Heard without lines, it is the first.
     """
 
     def __init__(
@@ -74,12 +73,9 @@ class FeedRecorder:
     ) -> None:
         """`failed` is told of what no retry can mend, `alarms` of what a person should know."""
         self.plan = plan
-        self.settled = asyncio.Event()
-        self.state, self.why = "connecting", ""
-        self.login_needed = False
-        self.messages = self.packets = self.bytes = self.connections = 0
+        self.messages = self.packets = self.bytes = 0
         self.last_frame_ns = self.last_data_ns = 0
-        self.gaps: list[dict[str, Any]] = []
+        self.lines = Lines(self, clock, (plan.opens_ns, plan.closes_ns), self._note)
         self.trouble = ""
         self.repaired: dict[str, Any] | None = None
         self.backlog = Backlog(plan.buffer_bytes)
@@ -92,18 +88,9 @@ class FeedRecorder:
         self._due = False
         self._full_at = _AT_ONCE_BYTES
         self._retry: asyncio.TimerHandle | None = None
-        self._first = Line(self, 0)
-        self._lines = {0: self._first}
-        self._numbers = 0
         self._heard = False
         self._file: Path | None = None
-        self._stopping = False
         self._log = get_logger(__name__).bind(feed=plan.name)
-
-    @property
-    def gap_since_ns(self) -> int | None:
-        """Since when something should have come that has not; None while all is well."""
-        return min((line.gap[0] for line in self._lines.values() if line.gap), default=None)
 
     def open(self) -> None:
         """Take over the journal; a disk that refuses is tried again, a feed that another process writes raises."""
@@ -113,30 +100,24 @@ class FeedRecorder:
         self._go_on_from(past, now_ns)
 
     def line(self, number: int) -> Line:
-        """Who hears a line. One that is there before anything has come has missed what the feed has missed."""
-        if number not in self._lines:
-            self._lines[number] = line = Line(self, number)
-            line.gap = None if self._heard else self._first.gap
-            self._judge()
-        return self._lines[number]
+        """Who hears a line."""
+        return self.lines.open(number, heard=self._heard)
 
     def end_line(self, number: int) -> None:
-        """A line's end is no gap; a gap it has ends here, for other lines carry what it carried."""
-        line = self._lines.pop(number)
-        self._end_gap(line, self._clock.now_ns())
-        self._judge()
+        """A line is about to be closed, others carry what it carried."""
+        self.lines.end(number)
 
     def on_binary(self, payload: bytes) -> None:
         """Keep a message of the first line."""
-        self.received(self._first, payload)
+        self.received(self.lines.first, payload)
 
     def on_text(self, text: str) -> None:
         """Keep a text message beside the data."""
-        self.told(self._first, text)
+        self.told(self.lines.first, text)
 
     def on_event(self, event: ConnectionEvent) -> None:
         """Keep what happened to the first line's connection; a lost one begins a gap."""
-        self.happened(self._first, event)
+        self.happened(self.lines.first, event)
 
     def received(self, line: Line, payload: bytes) -> None:
         """Keep a message of a line; it is written at the end of this turn of the loop at the latest."""
@@ -146,7 +127,7 @@ class FeedRecorder:
         flags = line.flags
         if packets:
             line.last_data_ns = self.last_data_ns = now_ns
-            if line.gap and self._end_gap(line, now_ns):
+            if line.gap and self.lines.end_gap(line, now_ns):
                 flags |= AFTER_GAP
         line.last_frame_ns = self.last_frame_ns = now_ns
         self.messages += 1
@@ -163,17 +144,14 @@ class FeedRecorder:
         self._note({"event": "text", "text": text})
 
     def happened(self, line: Line, event: ConnectionEvent) -> None:
-        """Keep what happened to a line's connection. An attempt has the number that its connection would have had."""
-        if event.kind is ConnectionKind.CONNECTED:
-            self._numbers += 1
-            line.connection, line.flags = self._numbers, connection_flags(self._numbers)
-        number = self._numbers + 1 if event.kind in ATTEMPTS else line.connection
+        """Keep what happened to a line's connection."""
+        number = self.lines.number_of(line, event)
         told = {"reason": event.reason, "status": event.status, "retry_in_s": event.retry_in_s}
         more = {name: value for name, value in told.items() if value not in ("", None)}
         if event.instruments:
             more["instruments"] = event.instruments
         self._note({"event": event.kind.value, "connection": number, **more})
-        self._follow(line, event)
+        self.lines.follow(line, event)
         self._log.info(_wording(event), connection=number, **more)
 
     def flush(self) -> None:
@@ -188,15 +166,13 @@ class FeedRecorder:
 
     def expect_end(self) -> None:
         """The connection is about to be closed on purpose: its end is no gap."""
-        self._stopping = True
+        self.lines.expect_end()
 
     def finish(self) -> None:
         """Write everything that can be written, close the journal. A gap that is open ends with the recording."""
-        for line in self._lines.values():
-            self._end_gap(line, self._clock.now_ns())
+        self.lines.close()
         self.flush()
         self._write_the_last()
-        self.state, self.login_needed = "closed", False
         if self._retry:
             self._retry.cancel()
         if self.writer:
@@ -224,58 +200,12 @@ class FeedRecorder:
 
     def _go_on_from(self, past: RecordedToday, now_ns: int) -> None:
         self.messages, self.packets, self.bytes = past.messages, past.packets, past.bytes
-        self.connections, self.gaps = past.connections, list(past.gaps)
         self.last_frame_ns = self.last_data_ns = past.last_ts_ns
-        self._first.last_frame_ns = self._first.last_data_ns = past.last_ts_ns
-        since_ns = past.heard_until_ns if past.last_ts_ns else self._missed_since(now_ns)
-        self._begin_gap(self._first, since_ns, "the recorder was down")
-
-    def _follow(self, line: Line, event: ConnectionEvent) -> None:
-        line.state, line.why = _STATES.get(event.kind, event.kind.value), event.reason
-        self.connections += event.kind is ConnectionKind.CONNECTED
-        line.login_needed = event.kind is ConnectionKind.REFUSED and event.permanent
-        line.settled = line.settled or event.kind in SETTLED
-        if event.kind in LOST and line in self._lines.values():
-            since_ns = line.last_data_ns if event.kind is ConnectionKind.STALE else line.last_frame_ns
-            self._begin_gap(line, since_ns or self._missed_since(event.at_ns), f"{event.kind.value} {event.reason}")
-        self._judge()
-
-    def _judge(self) -> None:
-        """The feed is as well as the worst of its lines."""
-        lines = list(self._lines.values())
-        self.state, self.why = worst(lines) if lines else ("left out", "the venue's connections are all in use")
-        self.login_needed = any(line.login_needed for line in lines)
-        if all(line.settled for line in lines):
-            self.settled.set()
-
-    def _missed_since(self, now_ns: int) -> int:
-        """Since when records should have come on a day that has none yet; 0 while it is early."""
-        opens_ns = self.plan.opens_ns
-        return opens_ns if opens_ns is not None and now_ns > opens_ns + _LATE_NS else 0
-
-    def _begin_gap(self, line: Line, since_ns: int, reason: str) -> None:
-        """Since then records of a line may be missing; after the feed's hours none are."""
-        after_hours = self.plan.closes_ns is not None and self._clock.now_ns() >= self.plan.closes_ns
-        if line.gap is None and since_ns and not self._stopping and not after_hours:
-            line.gap = (since_ns, reason.rstrip(), line.connection)
-            if len(self._lines) > 1:  # the others' records would hide it from a recorder that comes after a crash
-                self._note({"event": "gap_begins", "from_ns": since_ns, "connection": line.connection})
-
-    def _end_gap(self, line: Line, now_ns: int) -> bool:
-        """Data flow again, or the recording ends; tells whether there was a gap within the feed's hours."""
-        if line.gap is None:
-            return False
-        (from_ns, reason, connection), line.gap = line.gap, None
-        to_ns = now_ns if self.plan.closes_ns is None else min(now_ns, self.plan.closes_ns)
-        if to_ns <= from_ns:
-            return False
-        entry = gap_entry(from_ns, to_ns, reason, **({"connection": connection} if connection else {}))
-        self.gaps.append(entry)
-        self._note(entry)
-        self._log.warning("gap", **{key: entry[key] for key in ("from", "to", "seconds", "reason")})
-        return True
+        self.lines.go_on_from(past, now_ns)
 
     def _note(self, entry: dict[str, Any]) -> None:
+        if entry["event"] == "gap":
+            self._log.warning("gap", **{key: entry[key] for key in ("from", "to", "seconds", "reason")})
         self._pending.append(Note(entry, self._now_ns()))
         if not self._due:
             self._wake()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from muhurat.capture.journal.format import connection_flags
 from muhurat.venues.base import ConnectionEvent, ConnectionKind
 
 LOST: Final = frozenset(
@@ -43,6 +44,10 @@ class Line:
         self.state, self.why = "connecting", ""
         self.settled = self.login_needed = False
         self._owner = owner
+
+    def connect(self, number: int) -> None:
+        """A connection begins that has this number."""
+        self.connection, self.flags = number, connection_flags(number)
 
     def on_binary(self, payload: bytes) -> None:
         """See `StreamListener`."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from muhurat.capture.tick_columns import TickRows
 from muhurat.clock import Clock
+from muhurat.log import get_logger
 
 INTERVAL_S: Final = 0.5
 
@@ -35,6 +36,8 @@ class LiveView:
         self._last: dict[str, dict[str, Any]] = {}
         self._written_at = float("-inf")
         self._changed = False
+        self._trouble = ""
+        self._log = get_logger(__name__)
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def update(self, rows: TickRows) -> None:
@@ -50,11 +53,22 @@ class LiveView:
         self._changed = True
 
     def publish(self, *, now: bool = False) -> None:
-        """Write the file when there is news and the last one is old enough, or `now`."""
+        """Write the file when there is news and the last one is old enough, or `now`.
+
+        A disk that refuses it is tried again, and ends nothing: those who only look see an older picture.
+        """
         at = self._clock.monotonic()
         if not self._changed or (not now and at - self._written_at < INTERVAL_S):
             return
         self._written_at, self._changed = at, False
         fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(self._last))
-        fresh.replace(self._path)
+        try:
+            fresh.write_bytes(msgspec.json.encode(self._last))
+            fresh.replace(self._path)
+        except OSError as error:
+            self._changed = True
+            if not self._trouble:
+                self._log.warning("the live view cannot be written", error=str(error))
+            self._trouble = str(error)
+            return
+        self._trouble = ""

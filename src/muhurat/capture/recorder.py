@@ -125,7 +125,7 @@ class Recorder:
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_S):
                 for feed in self._feeds.values():
-                    await feed.recorder.settled.wait()
+                    await feed.recorder.lines.settled.wait()
         self._beat(now=True)
         self._heartbeat.ready()
         turns = 0
@@ -158,8 +158,7 @@ class Recorder:
         if self._disk:
             self._disk.look(sum(feed.written for feed in self._feeds.values()))
         disk = self._disk.facts() if self._disk else {}
-        with suppress(OSError):  # a full disk must not end the recording; the journal's own trouble is shown
-            self._heartbeat.beat(self._detail(), now=now, feeds=facts, disk=disk, troubles=list(self._troubles()))
+        self._heartbeat.beat(self._detail(), now=now, feeds=facts, disk=disk, troubles=list(self._troubles()))
 
     def _troubles(self) -> Iterator[dict[str, str]]:
         """What should reach a person; the supervisor makes an alert of each."""
@@ -244,20 +243,20 @@ class _Feed:
 
     def facts(self, now_ns: int) -> dict[str, Any]:
         """The gauges of a feed; instants are desk time, `rate` packets per desk second."""
-        recorder, writer = self.recorder, self.recorder.writer
+        recorder, lines, writer = self.recorder, self.recorder.lines, self.recorder.writer
         return {
-            "state": recorder.state,
-            "login_needed": recorder.login_needed,
+            "state": lines.state,
+            "login_needed": lines.login_needed,
             "rate": self._rate(now_ns),
             "messages": recorder.messages,
             "packets": recorder.packets,
             "bytes": recorder.bytes,
             "last_data_ns": recorder.last_data_ns,
             "last_data_age_s": round((now_ns - recorder.last_data_ns) / NS_PER_S, 3) if recorder.last_data_ns else None,
-            "gaps": len(recorder.gaps),
-            "gap_since_ns": recorder.gap_since_ns,
-            "gap_list": recorder.gaps[-_GAPS_SHOWN:],
-            "reconnects": max(0, recorder.connections - 1),
+            "gaps": len(lines.gaps),
+            "gap_since_ns": lines.gap_since_ns,
+            "gap_list": lines.gaps[-_GAPS_SHOWN:],
+            "reconnects": max(0, lines.connections - 1),
             "instruments": self.watch.instruments - len(self.crowded_out),
             "missing": [*self.watch.missing, *(f"{name}: {_NO_ROOM}" for name in self.crowded_out[:_NAMED])],
             "new": self.watch.new,
@@ -279,22 +278,22 @@ class _Feed:
 
     def troubles(self, name: str) -> Iterator[dict[str, str]]:
         """What should reach a person about this feed."""
-        if self.recorder.login_needed:
+        if self.recorder.lines.login_needed:
             what = f"login needed: {name} is refused and waits for a new session"
             hint = "`muhurat login`; the recorder takes the session up itself"
             yield {"name": f"login {name}", "level": "critical", "what": what, "hint": hint}
 
     def wrong(self, name: str) -> str:
         """What a person should know first; empty while all is well."""
-        recorder = self.recorder
+        recorder, lines = self.recorder, self.recorder.lines
         if recorder.trouble:
             return f"{recorder.trouble}: {recorder.backlog.records:,} records wait in memory"
         if recorder.writer and recorder.writer.sync_error:
             return f"{name} cannot be brought to the disk: {recorder.writer.sync_error}"
-        if recorder.login_needed:
-            return f"login needed: {name} is refused: {recorder.why}"
-        if recorder.state in ("refused", "unreachable", "disconnected", "stale"):
-            return f"{name} {recorder.state}: {recorder.why}" if recorder.why else f"{name} {recorder.state}"
+        if lines.login_needed:
+            return f"login needed: {name} is refused: {lines.why}"
+        if lines.state in ("refused", "unreachable", "disconnected", "stale"):
+            return f"{name} {lines.state}: {lines.why}" if lines.why else f"{name} {lines.state}"
         return f"{name}: {self.problem}" if self.problem else ""
 
     def _rate(self, now_ns: int) -> float:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from muhurat import app
 from muhurat.clock import Clock, ist
-from muhurat.config import Desk, streams_of
+from muhurat.config import Desk, FeedSection, feed_log, streams_of
 from muhurat.errors import ConfigError, ConfigProblem, MuhuratError
 from muhurat.log import redact
 
@@ -59,7 +59,7 @@ def check(source: Path, overlays: Sequence[Path]) -> list[Finding]:
         looks += [("kite token", _token), ("kite REST", _kite_rest), ("kite ticker", _kite_ticker)]
     looks += [(f"stream of {name}", partial(_stream, name)) for name in streams_of(desk)]
     findings += [_looked(what, look, desk, clock) for what, look in looks]
-    return findings + _universe_files(desk) + (_jobs(desk, clock) if desk.jobs is not None else [])
+    return findings + _universe_files(desk) + _feed_logs(desk) + (_jobs(desk, clock) if desk.jobs is not None else [])
 
 
 def wrong_key(problem: ConfigProblem) -> Finding:
@@ -118,11 +118,17 @@ def _folders(desk: Desk, clock: Clock) -> Finding:
 
 
 def _disk(desk: Desk, clock: Clock) -> Finding:
-    found = os.statvfs(desk.data_dir)
-    free_gb = found.f_bavail * found.f_frsize / 1e9
-    verdict: Verdict = "ok" if free_gb >= desk.desk.least_free_gb else "wrong"
-    hint = "" if verdict == "ok" else "a day of 1,000 instruments takes about 3 GB raw; make room"
-    return Finding("disk", verdict, f"{free_gb:,.1f} GB free", hint)
+    from muhurat.capture.disk_forecast import free_bytes
+
+    least_gb = desk.desk.least_free_gb
+    try:
+        free_gb = free_bytes(desk.data_dir) / 1e9
+    except OSError as error:
+        return Finding("disk", "wrong", f"{desk.data_dir}: {error.strerror}", "correct desk.data_dir")
+    if free_gb >= least_gb:
+        return Finding("disk", "ok", f"{free_gb:,.1f} GB free")
+    hint = "a day of 1,000 instruments takes about 3 GB raw; make room"
+    return Finding("disk", "wrong", f"{free_gb:,.1f} GB free, less than desk.least_free_gb: {least_gb:g}", hint)
 
 
 def _ticks(desk: Desk, clock: Clock) -> Finding:
@@ -184,21 +190,37 @@ def _kite_ticker(desk: Desk, clock: Clock) -> Finding:
 
 def _universe_files(desk: Desk) -> list[Finding]:
     """Universes that are files, of the user's own or made by the job `prepare_universe`."""
+    feeds = {name: feed for name, feed in desk.feeds.items() if feed.universe.endswith(".json")}
+    return [_universe_file(f"universe of {name}", desk, feed) for name, feed in feeds.items()]
+
+
+def _universe_file(what: str, desk: Desk, feed: FeedSection) -> Finding:
     from muhurat.capture.universe import load_universe
 
-    findings = []
-    for name, feed in desk.feeds.items():
-        if not feed.universe.endswith(".json"):
-            continue
-        path, what = desk.path(feed.universe), f"universe of {name}"
+    path = desk.path(feed.universe)
+    try:
         kind = app.universe_kind(desk, feed)
-        if not path.exists():
-            told = f"{path} is made by `prepare_universe`" if kind else f"{path} does not exist"
-            hint = "" if kind else "make it, or name a built-in universe"
-            findings.append(Finding(what, "ok" if kind else "wrong", told, hint))
-        else:
-            findings.append(Finding(what, "ok", f"{path}: {len(load_universe(path).instruments)} instruments"))
-    return findings
+        if not path.exists() and kind is not None:
+            return Finding(what, "ok", f"{path} is made by `prepare_universe`")
+        instruments = len(load_universe(path).instruments) if path.exists() else None
+    except MuhuratError as error:
+        return Finding(what, "wrong", str(error), error.hint)
+    if instruments is None:
+        return Finding(what, "wrong", f"{path} does not exist", "make it, or name a built-in universe")
+    if not instruments:
+        return Finding(what, "wrong", f"{path} has no instruments", "without any nothing is recorded")
+    return Finding(what, "ok", f"{path}: {instruments} instruments")
+
+
+def _feed_logs(desk: Desk) -> list[Finding]:
+    """Logs of feeds that would be written into the log of a service."""
+    taken = {"supervisor", "universe", *(service.name for service in app.services(desk))}
+    logs = {name: feed_log(desk, name) for name in desk.feeds}
+    return [
+        Finding(f"feeds.{name}.log", "wrong", f"{log}.log is the log of a service", "choose another name")
+        for name, log in logs.items()
+        if log in taken
+    ]
 
 
 def _jobs(desk: Desk, clock: Clock) -> list[Finding]:

@@ -42,6 +42,7 @@ def merge(
     """
     from muhurat.capture.merge import Folder, OneFile
     from muhurat.capture.universe import load_universe
+    from muhurat.cli.output import print_json
 
     if window <= 0:
         raise UsageError(f"--window {window:g} pairs nothing", hint="5 seconds allow for two clocks that disagree")
@@ -51,7 +52,10 @@ def merge(
     target = Folder(out, mine[0].feed) if a.is_dir() else OneFile(out)
     named = load_universe(universe).instruments if universe else {}
     found = _merged(mine, theirs, target, window, quiet=json).told({e.token: symbol for symbol, e in named.items()})
-    _show(found, as_json=json)
+    if json:
+        print_json(found)
+    else:
+        _show(found, {"a": a, "b": b})
 
 
 def _hours(path: Path, feed: str | None) -> list[HourPaths]:
@@ -89,17 +93,15 @@ def _merged(mine: list[HourPaths], theirs: list[HourPaths], target: Any, window_
         )
 
 
-def _show(found: dict[str, Any], *, as_json: bool) -> None:
-    from muhurat.cli.output import print_fields, print_json, print_table
+def _show(found: dict[str, Any], sources: Mapping[str, Path]) -> None:
+    from muhurat.cli.output import print_fields, print_table
 
-    if as_json:
-        print_json(found)
-        return
-    print_fields({name: value for name, value in found.items() if name not in {"a", "b"}})
-    for side in ("a", "b"):
+    print_fields({name: value for name, value in found.items() if name not in sources})
+    for side, path in sources.items():
         told = found[side]
         missed = told["missed"]
-        print_fields({name: value for name, value in told.items() if name != "missed"})
+        damaged = ", ".join(f"{name} {start:,}–{end:,}" for name, start, end in told["damaged"]) or "nothing"
+        print_fields({f"\n{side}": f"\n{path}", **told, "damaged": damaged, "missed": missed["packets"]})
         print_table(_first(missed["spans"]), title=f"when {side} missed packets", empty="never")
         print_table(_by_instrument(missed["instruments"]), title=f"what {side} missed", empty="nothing")
 

@@ -6,8 +6,11 @@ that belong to registries (venues, strategies, store schemes, universes) are che
 caller passes, so that this module needs to know none of them.
 """
 
+from muhurat.config.feed_logs import feed_log
 from muhurat.config.loading import LATER_KEYS, desk_from, load_desk, read_dotenv
-from muhurat.config.sections import Desk, FeedSection, KiteSection, Known, TradingSection
+from muhurat.config.recording import FeedSection
+from muhurat.config.section import Known
+from muhurat.config.sections import Desk, KiteSection, TradingSection
 from muhurat.config.streams import streams_of, usual_stream
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "Known",
     "TradingSection",
     "desk_from",
+    "feed_log",
     "load_desk",
     "read_dotenv",
     "streams_of",

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
-from muhurat.config.sections import NOT_WRITTEN, Desk, Section
+from muhurat.config.section import Section
+from muhurat.config.sections import NOT_WRITTEN, Desk
 from muhurat.errors import ConfigProblem
+
+_PLAINER: Final = {
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping of keys",
+    "model_attributes_type": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
+    "string_type": "must be a text",
+    "string_pattern_mismatch": "a name has small letters, digits and _, and begins with a letter",
+}
+"""What pydantic words for programmers."""
 
 
 def problem_of(error: dict[str, Any]) -> ConfigProblem:
@@ -22,7 +33,7 @@ def problem_of(error: dict[str, Any]) -> ConfigProblem:
         return ConfigProblem(path, "unknown key", hint)
     if kind == "missing":
         return ConfigProblem(path, "is missing", "add it")
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = _PLAINER.get(kind) or str(error["msg"]).removeprefix("Value error, ")
     given = error.get("input")
     hidden = kind == "value_error" or isinstance(given, dict) or _is_secret(path)
     shown = "" if hidden else f", not {given!r}"

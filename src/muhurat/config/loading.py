@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,9 @@ import yaml
 from pydantic import ValidationError
 
 from muhurat.config.complaints import problem_of
-from muhurat.config.sections import NOT_WRITTEN, Desk, Known
+from muhurat.config.feed_logs import feed_log
+from muhurat.config.section import Known
+from muhurat.config.sections import NOT_WRITTEN, Desk
 from muhurat.config.streams import streams_of
 from muhurat.errors import ConfigError, ConfigProblem
 
@@ -112,12 +114,12 @@ def _cross_checks(desk: Desk) -> list[ConfigProblem]:
             problems.append(
                 ConfigProblem(f"feeds.{name}.venue", f"there is no section venues.{feed.venue}", "add it, even empty")
             )
-    streams = streams_of(desk)
-    for name, stream in streams.items():
-        others = [other for other in streams if other < name and streams[other] == stream]
-        if others:
-            problem = f"{stream!r} is the stream of {others[0]} already"
-            problems.append(ConfigProblem(f"feeds.{name}.publish", problem, "a stream holds one feed: name another"))
+    for name, other, stream in _shared(streams_of(desk)):
+        problem = f"{stream!r} is the stream of {other} already"
+        problems.append(ConfigProblem(f"feeds.{name}.publish", problem, "a stream holds one feed: name another"))
+    for name, other, log in _shared({name: feed_log(desk, name) for name in desk.feeds}):
+        problem = f"{log!r} is the log of {other} already"
+        problems.append(ConfigProblem(f"feeds.{name}.log", problem, "a log holds one feed: name another"))
     trading = desk.trading
     if trading and trading.feed not in desk.feeds:
         names = ", ".join(sorted(desk.feeds)) or "none"
@@ -125,6 +127,15 @@ def _cross_checks(desk: Desk) -> list[ConfigProblem]:
     if trading and trading.indicators.ema_short_period >= trading.indicators.ema_long_period:
         problems.append(ConfigProblem("trading.indicators", "ema_short_period must be smaller than ema_long_period"))
     return problems
+
+
+def _shared(names: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Feeds whose name for something another feed has already: that feed, the other one, and the name."""
+    first: dict[str, str] = {}
+    for feed, name in sorted(names.items()):
+        other = first.setdefault(name, feed)
+        if other != feed:
+            yield feed, other, name
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

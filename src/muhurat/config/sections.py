@@ -2,66 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_EDGE: Final = re.compile(r"(\d{1,2}:\d{2}(:\d{2})?|(open|close)([+-]\d+(h|m|s))?)")
-
-_STREAM_EXAMPLE: Final = "redis://host:6379/0"
+from muhurat.config.recording import FeedSection, RetentionSection, StoresSection
+from muhurat.config.section import Edge, Section, TimeOfDay, known_name, known_names, plain_name
 
 NOT_WRITTEN: Final = ("folder", "source", "overlays", "unread_keys")
 """Fields of `Desk` that say where it came from; they are no keys of the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The names that the desk file may use, by what they name."""
-
-    venues: frozenset[str] = frozenset()
-    strategies: frozenset[str] = frozenset()
-    store_schemes: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    universes: frozenset[str] = frozenset()
-
-
-class Section(BaseModel):
-    """A frozen mapping of the desk file that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-def _known(value: str, names: frozenset[str], what: str) -> str:
-    if names and value not in names:
-        raise ValueError(f"unknown {what} {value!r}; known: {', '.join(sorted(names))}")
-    return value
-
-
-def _context(info: ValidationInfo) -> Known:
-    return info.context["known"] if info.context else Known()
-
-
-def _edge(value: str) -> str:
-    if not _EDGE.fullmatch(value):
-        raise ValueError(f"{value!r} is no time of a session; write 09:05, open-10m or close+5m")
-    return value
-
-
-def _quoted(value: Any) -> Any:
-    """YAML reads an unquoted 15:00 as the number 900, which nobody means."""
-    if isinstance(value, int | float):
-        raise ValueError(f'{value!r} is no time of day; write it in quotes, as "15:00"')
-    return value
-
-
-TimeOfDay = Annotated[time, BeforeValidator(_quoted)]
 
 
 class DeskSection(Section):
@@ -75,14 +28,9 @@ class DeskSection(Section):
     clock: Path | None = None
     least_free_gb: float = Field(default=5.0, ge=0)
 
-    @field_validator("name")
-    @classmethod
-    def _plain_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
-            raise ValueError(f"{value!r} is no name; use letters, digits, - and _, and begin with a letter or digit")
-        return value
-
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    _plain_name = field_validator("name")(plain_name)
 
 
 class CalendarSection(Section):
@@ -136,60 +84,6 @@ class VenuesSection(Section):
         return {} if value is None else value
 
 
-class FeedSection(Section):
-    """One recorded stream: whose, of which instruments, in which mode, from when until when.
-
-    `publish` names its stream in `stores.stream` when it is not the usual one; `none` keeps it out; `log`
-    names its log.
-    """
-
-    venue: str
-    universe: str
-    mode: Literal["full", "quote", "ltp"] = "full"
-    strikes: int = Field(default=5, ge=0, le=100)
-    start: str = "09:05"
-    stop: str = "close+5m"
-    publish: str = ""
-    publish_limit_mb: int = Field(default=256, ge=1)
-    log: str | None = Field(default=None, pattern=_NAME.pattern)
-
-    @field_validator("venue")
-    @classmethod
-    def _venue(cls, value: str, info: ValidationInfo) -> str:
-        return _known(value, _context(info).venues, "venue")
-
-    @field_validator("universe")
-    @classmethod
-    def _universe(cls, value: str, info: ValidationInfo) -> str:
-        if value.endswith(".json"):
-            return value
-        return _known(value, _context(info).universes, "universe")
-
-    _edges = field_validator("start", "stop")(_edge)
-
-
-class StoresSection(Section):
-    """Where things are kept, as URLs; the embedded stores need no server."""
-
-    ticks: str = "parquet:///./data/ticks"
-    reference: str = "sqlite:///./data/reference.db"
-    cache: str = "sqlite:///./data/cache.db"
-    stream: str = "none"
-
-    @field_validator("*")
-    @classmethod
-    def _scheme(cls, value: str, info: ValidationInfo) -> str:
-        field = info.field_name or ""
-        if value == cls.model_fields[field].default:
-            return value
-        scheme, colon, _ = value.partition("://")
-        if not colon:
-            example = _STREAM_EXAMPLE if field == "stream" else cls.model_fields[field].default
-            raise ValueError(f"{value!r} is no store URL; write for example {example}")
-        _known(scheme, _context(info).store_schemes.get(field, frozenset()), "store")
-        return value
-
-
 class IndicatorSection(Section):
     ema_short_period: int = Field(default=10, ge=1)
     ema_long_period: int = Field(default=20, ge=2)
@@ -227,7 +121,7 @@ class TradingSection(Section):
     @field_validator("strategy")
     @classmethod
     def _strategy(cls, value: str, info: ValidationInfo) -> str:
-        return _known(value, _context(info).strategies, "strategy")
+        return known_name(value, known_names(info).strategies, "strategy")
 
 
 class HealthSection(Section):
@@ -238,13 +132,8 @@ class HealthSection(Section):
 class PhaseSection(Section):
     """When a day's half begins, and by when it has to be done; an edge as of a feed: 08:00, close+10m."""
 
-    at: str
-    deadline: str | None = None
-
-    @field_validator("at", "deadline")
-    @classmethod
-    def _an_edge(cls, value: str | None) -> str | None:
-        return value if value is None else _edge(value)
+    at: Edge
+    deadline: Edge | None = None
 
 
 class PublicIpSection(Section):
@@ -261,28 +150,8 @@ class JobsSection(Section):
     bod: PhaseSection = PhaseSection(at="08:00", deadline="09:00")
     eod: PhaseSection = PhaseSection(at="close+10m")
     parallel: int = Field(default=6, ge=1, le=32)
-    path_map: dict[str, Path] = {}
+    path_map: dict[str, Path] = Field(default_factory=dict)
     public_ip: PublicIpSection | None = None
-
-
-class RetentionSection(Section):
-    """How many days things are kept, the present one counted: raw files, archives, logs; and which bundles are made.
-
-    An archive is deleted only where a bundle holds it, unless there are to be none (`bundles: []`).
-    """
-
-    hot_storage_days: int = Field(default=1, ge=0, le=3650)
-    archive_retention_days: int = Field(default=90, ge=1, le=36500)
-    log_retention_days: int = Field(default=7, ge=1, le=3650)
-    bundles: tuple[Literal["daily", "weekly", "monthly"], ...] = ("daily", "weekly", "monthly")
-
-    @field_validator("archive_retention_days")
-    @classmethod
-    def _outlives_the_raw_files(cls, value: int, info: ValidationInfo) -> int:
-        hot = info.data.get("hot_storage_days", 0)
-        if value < hot:
-            raise ValueError(f"{value} days are fewer than hot_storage_days, {hot}")
-        return value
 
 
 class EmailSection(Section):
@@ -354,7 +223,7 @@ class Desk(Section):
     desk: DeskSection
     calendar: CalendarSection = CalendarSection()
     venues: VenuesSection = VenuesSection()
-    feeds: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], FeedSection] = {}
+    feeds: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], FeedSection] = Field(default_factory=dict)
     stores: StoresSection = StoresSection()
     jobs: JobsSection | None = None
     trading: TradingSection | None = None

@@ -34,7 +34,7 @@ def hour_info(paths: HourPaths) -> dict[str, Any]:
         "gaps": gaps,
         "after_gap": sum(bool(flag & AFTER_GAP) for flag in flags),
         "clock_doubt": sum(bool(flag & CLOCK_DOUBT) for flag in flags),
-        "recovered": sum(bool(flag & RECOVERED) for flag in flags),
+        "recovered": sum(bool(flag & RECOVERED) for flag in flags) if paths.idx.exists() else 0,
         "byte_order": order_of(open_bytes(paths.bin)),
         "indexed": paths.idx.exists(),
         "archived": paths.zst.exists() or paths.bin.suffix == ".zst",

@@ -63,7 +63,7 @@ class JournalReader:
         self._damaged: list[tuple[str, int, int]] = []
         self._bell = Bell(directory, name) if name else None
         if name and self._start.hour:
-            self.save()
+            self._register()
 
     @property
     def position(self) -> Position:
@@ -127,6 +127,14 @@ class JournalReader:
         fresh = path.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(_Saved(self._name, at.hour, at.ordinal, os.getpid())))
         fresh.replace(path)
+
+    def _register(self) -> None:
+        """Say who reads here; one that has said so before may start on a full disk."""
+        try:
+            self.save()
+        except OSError:
+            if self._name is None or saved_position(self.directory, self._name) is None:
+                raise
 
     def close(self) -> None:
         """Let go of files and bell; a registered reader stays registered where it saved last."""

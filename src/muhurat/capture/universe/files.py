@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from muhurat.capture.universe.model import Universe, UniverseError, Wanted
+
+_SPOILT: Final = "correct it if it is your own; else remove it: `muhurat capture universe` makes it anew"
 
 
 def universe_path(folder: Path, feed: str, day: date) -> Path:
@@ -41,8 +44,10 @@ def load_universe(path: Path) -> Universe:
             f"there is no universe file {path}", hint="choose the day's instruments: `muhurat capture universe`"
         ) from None
     except msgspec.DecodeError as error:
+        raise UniverseError(f"the universe file {path} is spoilt: {error}", hint=_SPOILT) from error
+    except OSError as error:
         raise UniverseError(
-            f"the universe file {path} is spoilt: {error}", hint="remove it; it is built anew"
+            f"the universe file {path} cannot be read: {error.strerror}", hint="look at its owner and its mode"
         ) from error
 
 
