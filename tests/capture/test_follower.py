@@ -228,6 +228,7 @@ def test_a_follower_may_be_there_first_and_wait(recording: Recording) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=other.follower.run, args=(stop,))
     thread.start()
+    wait_until(lambda: bool(other.told), "a word, for its name may be misspelt")
     recording.record(*payloads(10))
     recording.publish()
     wait_until(lambda: len(other.sink.records) == 10, "the last record")
@@ -236,6 +237,7 @@ def test_a_follower_may_be_there_first_and_wait(recording: Recording) -> None:
     assert other.sink.kept == 10
     assert other.sink.records == recording.recorded()
     assert recording.redis.xpending(STREAM, "desk")["pending"] == 0
+    assert other.told == ["nothing has been published to this stream yet"]
 
 
 def test_entries_of_others_are_passed_over_with_one_word(recording: Recording) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from muhurat.config import load_desk
 from muhurat.jobs.arguments import arguments
+from muhurat.jobs.base import LIBRARY
 from muhurat.jobs.registry import problems, read_registry, registry_file, warnings
 from muhurat.jobs.registry_document import Document, ProcessEntry
+from muhurat.jobs.standard import write_standard
 from tests.jobs.registries import read
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -74,3 +76,15 @@ def test_the_entry_of_the_tutorial_has_the_shape_of_a_registry(tmp_path: Path) -
     (tmp_path / "copy_prices.py").touch()
     (tmp_path / "process.json").write_text(json.dumps(document))
     assert read_registry(tmp_path / "process.json", path_map={}, environment={}).processes[0].name == "copy_prices"
+
+
+def test_the_pages_count_and_name_the_jobs_there_are(tmp_path: Path) -> None:
+    write_standard(tmp_path / "process.json", with_accounts=True)
+    processes = json.loads((tmp_path / "process.json").read_text())["processes"]
+    readme, changes, jobs = (
+        (DOCS.parent / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md", "docs/jobs.md")
+    )
+    assert f"runs the {len(processes)} jobs of the day" in readme
+    assert f"\n- {len(LIBRARY)} jobs: " in changes
+    assert f"The {len(LIBRARY)} jobs that come with Muhurat" in jobs
+    assert [name for name in LIBRARY if name not in jobs] == []

@@ -75,6 +75,18 @@ def test_services_are_up_or_not_with_their_restarts(desk: MadeDesk) -> None:
     assert (seen.of("muhurat_heartbeat_age_seconds", service="decode") or 0) < 30
 
 
+def test_a_process_that_is_gone_says_nothing_of_the_present(desk: MadeDesk) -> None:
+    desk.record(state="connected", packets=1_234)
+    assert Scraped(desk).of("muhurat_feed_up", feed=FEED) == 1
+    desk.put("recorder", "fatal", "killed")
+    seen = Scraped(desk)
+    assert seen.of("muhurat_feed_up", feed=FEED) == 0
+    assert seen.of("muhurat_feed_packets_total", feed=FEED) == 1_234
+    assert seen.of("muhurat_feed_packets_per_second", feed=FEED) is None
+    assert seen.of("muhurat_heartbeat_age_seconds", service="recorder") is None
+    assert seen.of("muhurat_heartbeat_age_seconds", service="decode") is not None
+
+
 def test_what_is_not_known_is_left_out_and_never_zero(desk: MadeDesk) -> None:
     desk.record(last_data_ns=0)
     desk.say("decode", "ticks", feed=FEED, rows=0, receive_lag_p50_s=None, receive_lag_p99_s=None)

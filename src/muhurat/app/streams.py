@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from muhurat.stores.base import Stream
 
 _MB: Final = 1_000_000
+_NOTHING: Final = "set stores.stream to publish any"
 
 
 def run_publish(desk: Desk, feed: str | None = None) -> None:
@@ -42,8 +43,8 @@ def stream_of(desk: Desk, feed: str) -> Stream:
 
     streams = streams_of(desk)
     if feed not in streams:
-        published = ", ".join(streams) or "none: stores.stream is not set"
-        raise UsageError(f"{desk.source} does not publish a feed {feed!r}", hint=f"published are: {published}")
+        hint = f"published are: {', '.join(streams)}" if streams else _NOTHING
+        raise UsageError(f"{desk.source} does not publish a feed {feed!r}", hint=hint)
     limit = desk.feeds[feed].publish_limit_mb * _MB
     return open_stream(desk.stores.stream, streams[feed], fields=FIELDS, limit_bytes=limit)
 
@@ -94,6 +95,6 @@ def store_sink(url: str, universe: Path | None) -> Iterator[Sink]:
 def _only_published(desk: Desk) -> str:
     streams = streams_of(desk)
     if len(streams) != 1:
-        told = ", ".join(streams) or "none: stores.stream is not set"
-        raise UsageError(f"{desk.source} publishes {len(streams)} feeds", hint=f"name one with --feed: {told}")
+        hint = f"name one with --feed: {', '.join(streams)}" if streams else _NOTHING
+        raise UsageError(f"{desk.source} publishes {len(streams)} feeds", hint=hint)
     return next(iter(streams))

@@ -84,6 +84,7 @@ class Follower:
         self._kept_at = clock.monotonic()
         self._got: StreamId = (0, 0)
         self._missed: StreamId | None = (0, 0)
+        self._told_emptiness = False
 
     def run(self, stop: threading.Event, *, once: bool = False) -> None:
         """Follow until `stop` is set, or with `once` until there is nothing more.
@@ -93,8 +94,10 @@ class Follower:
         pause_s, chance = 0.0, Random()
         while not stop.is_set():
             try:
-                if not self.step(0.0 if once else _WAIT_S) and once:
-                    break
+                if not self.step(0.0 if once else _WAIT_S):
+                    self._tell_emptiness()
+                    if once:
+                        break
             except StoreError as error:
                 if error.permanent or once:
                     raise
@@ -124,6 +127,12 @@ class Follower:
         elif self._kept:
             self._keep()
         return bool(entries)
+
+    def _tell_emptiness(self) -> None:
+        """A misspelt stream looks just like one into which nothing has been published yet."""
+        if self._last is None and self._got == (0, 0) and not self._told_emptiness:
+            self._told_emptiness = True
+            self._tell("nothing has been published to this stream yet")
 
     def _next(self, wait_s: float) -> list[StreamEntry]:
         """The next entries, those first that this consumer once was handed and did not acknowledge."""

@@ -1,7 +1,7 @@
 """The desk for Prometheus: what every process said of itself last, as text in Prometheus' exposition format.
 
 It is made of heartbeats alone, so asking for it costs no database anything. A value that nobody knows is left out,
-never 0. Lags and ages are desk time.
+never 0: what a process that is gone said of its present, too. Lags and ages are desk time.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from muhurat.web.status import desk_status
 Gauges = Mapping[str, Any]
 
 _HOUR_S: Final = 3600.0
+_RECENT_S: Final = 30.0
 _ALIVE: Final = frozenset({"running", "unsupervised", "stopping"})
 _RECEIVED: Final = (
     ("packets", "packets", "Packets received today."),
@@ -54,7 +55,7 @@ _PUBLISHED: Final = (
 _BEHIND: Final = (
     ("behind_records", "behind_records", "Messages of the journal that are not published yet."),
     ("behind_bytes", "behind_bytes", "Bytes of the journal that are not published yet."),
-    ("lag_s", "lag_seconds", "Age of the oldest message that is not published yet."),
+    ("lag_s", "lag_seconds", "Age of the newest published message while others wait, else 0."),
 )
 _QUANTILES: Final = (("0.5", "receive_lag_p50_s"), ("0.99", "receive_lag_p99_s"))
 
@@ -76,20 +77,32 @@ class _Desk(Collector):
     def collect(self) -> Iterator[Metric]:
         words, status = read_heartbeats(self._run_dir), desk_status(self._run_dir)
         feeds: Mapping[str, Gauges] = status["feeds"]
+        living = self._living(status, words)
+        present = {name: word for name, word in words.items() if name in living}
+        recording = feeds if "recorder" in living else {}
         yield _one("muhurat_build_info", "The version that runs.", 1, version=__version__)
         yield from _counters("muhurat_feed", _RECEIVED, feeds)
-        yield from _gauges("muhurat_feed", _NOW, feeds)
-        yield from self._feeds(feeds)
-        yield from _decoded(decoders(words))
+        yield from _gauges("muhurat_feed", _NOW, recording)
+        yield from self._feeds(feeds, recording)
+        yield from _decoded(decoders(words), decoders(present))
         yield from _counters("muhurat_publish", _PUBLISHED, publishers(words))
-        yield from _gauges("muhurat_publish", _BEHIND, publishers(words))
+        yield from _gauges("muhurat_publish", _BEHIND, publishers(present))
         yield from _disk(status["disk"])
-        yield from self._services(status, words)
+        yield from self._services(status, present)
 
-    def _feeds(self, feeds: Mapping[str, Gauges]) -> Iterator[Metric]:
+    def _living(self, status: Gauges, words: Mapping[str, Gauges]) -> frozenset[str]:
+        """The processes that are there: by the supervisor's word, else by their own if it is new."""
+        rows = {str(row["name"]): row["state"] in _ALIVE for row in status["services"]}
+        rows["supervisor"] = status["supervisor"] != "not running"
+        monotonic = self._clock.monotonic()
+        by_word = {name: 0 <= monotonic - float(word["monotonic"]) < _RECENT_S for name, word in words.items()}
+        return frozenset(name for name, lives in (by_word | rows).items() if lives)
+
+    def _feeds(self, feeds: Mapping[str, Gauges], recording: Mapping[str, Gauges]) -> Iterator[Metric]:
         now_ns = self._clock.now_ns()
         up = "1 while the feed is connected and carries data."
-        yield _gauge("muhurat_feed_up", up, feeds, lambda facts: facts.get("state") == "connected")
+        carrying = {name: {"up": recording.get(name, {}).get("state") == "connected"} for name in feeds}
+        yield _gauge("muhurat_feed_up", up, carrying, lambda told: told["up"])
         yield _gauge(
             "muhurat_feed_last_data_age_seconds",
             "Age of the newest data.",
@@ -118,7 +131,7 @@ class _Desk(Collector):
         )
 
 
-def _decoded(found: Mapping[str, Gauges]) -> Iterator[Metric]:
+def _decoded(found: Mapping[str, Gauges], present: Mapping[str, Gauges]) -> Iterator[Metric]:
     yield from _counters("muhurat_decode", _DECODED, found)
     unknown = CounterMetricFamily(
         "muhurat_decode_unknown_packets", "Packets of a length that means nothing.", labels=["feed", "length"]
@@ -131,12 +144,13 @@ def _decoded(found: Mapping[str, Gauges]) -> Iterator[Metric]:
     for feed, gauges in found.items():
         for length, number in (gauges.get("unknown_lengths") or {}).items():
             unknown.add_metric([feed, str(length)], number)
+    for feed, gauges in present.items():
         for quantile, name in _QUANTILES:
             if gauges.get(name) is not None:
                 lag.add_metric([feed, quantile], gauges[name])
     yield from (unknown, lag)
     behind = "Age of the oldest message that is not decoded yet."
-    yield _gauge("muhurat_decode_lag_seconds", behind, found, lambda told: _thousandth(told.get("lag_ms")))
+    yield _gauge("muhurat_decode_lag_seconds", behind, present, lambda told: _thousandth(told.get("lag_ms")))
 
 
 def _disk(disk: Gauges) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ import msgspec
 
 from muhurat.capture.universe.model import Universe, UniverseError, Wanted
 
+_MISSING: Final = "`muhurat capture universe` chooses today's; that of a day that is over comes back from a backup only"
 _SPOILT: Final = "correct it if it is your own; else remove it: `muhurat capture universe` makes it anew"
 
 
@@ -40,9 +41,7 @@ def load_universe(path: Path) -> Universe:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Universe)
     except FileNotFoundError:
-        raise UniverseError(
-            f"there is no universe file {path}", hint="choose the day's instruments: `muhurat capture universe`"
-        ) from None
+        raise UniverseError(f"there is no universe file {path}", hint=_MISSING) from None
     except msgspec.DecodeError as error:
         raise UniverseError(f"the universe file {path} is spoilt: {error}", hint=_SPOILT) from error
     except OSError as error:

@@ -50,7 +50,7 @@ class Server:
 
     def failure(self, error: Exception) -> StoreError:
         """What to raise for an error of the library's: passing ones say so."""
-        told = redact(str(error)) or type(error).__name__
+        told = redact(str(error)).rstrip(".") or type(error).__name__
         if isinstance(error, _REFUSES):
             return StoreError(f"{self.place} refuses the desk: {told}", hint=f"check the password in {self._setting}")
         if isinstance(error, _AWAY):
