@@ -124,18 +124,18 @@ app.command()(merge)
 
 
 def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What an hour holds, and of all else only what is not as usual."""
-    notes = {
-        "little-endian": row["byte_order"] == "little",
+    """An hour in a line that fits a terminal: times without the day, which the hour has, and its marks in words."""
+    marks = {
+        "closed": row["closed"],
         "archived": row["archived"],
-        "not closed": not row["closed"],
         "without index": not row["indexed"],
+        "little-endian": row["byte_order"] == "little",
         f"{row['recovered']} recovered": row["recovered"],
         f"{row['clock_doubt']} in doubt of the clock": row["clock_doubt"],
     }
-    edges = {edge: str(row[edge])[11:19] if row[edge] else None for edge in ("first", "last")}
+    edges = {edge: row[edge] and row[edge][11:23] for edge in ("first", "last")}
     plain = {name: row[name] for name in ("feed", "hour", "records", "bytes", "largest", "gaps")}
-    return {**plain, **edges, "notes": ", ".join(note for note, holds in notes.items() if holds)}
+    return {**plain, **edges, "state": ", ".join(mark for mark, holds in marks.items() if holds)}
 
 
 def _verdict(found: Verification) -> str:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,7 @@ class Desk:
         settings = DecodeSettings(self.journal, FEED, self._folder / "data" / "universe", live, flush_s=0.05)
         heartbeat, alarm = (
             Heartbeat("decode", self.run_dir, self.clock),
-            partial(Alerts(self.run_dir, self.clock).raise_, "warning"),
+            Alerts(self.run_dir, self.clock).raise_,
         )
         with self.store() as store:
             run(settings, decode_message, store, self.clock, heartbeat, self._over[1], alarm)
