@@ -202,4 +202,4 @@ def _show_verified(checked: list[Verification]) -> None:
         for found in checked
     ]
     print_table(rows)
-    print_table([gap for found in checked for gap in found.gaps], title="gaps", empty="none")
+    print_table([{"file": found.file, **gap} for found in checked for gap in found.gaps], title="gaps", empty="none")
