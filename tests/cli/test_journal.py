@@ -80,7 +80,6 @@ def test_verify_of_a_folder_sums_its_hours(journal: Path, capsys: pytest.Capture
         assert [file["records"] for file in found["files"]] == [3, 1]
 
 
-@pytest.mark.parametrize("as_json", [True, False])
 def test_verify_shows_people_each_gap_with_its_hour_and_all_that_is_known(
     journal: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +95,7 @@ def test_verify_shows_people_each_gap_with_its_hour_and_all_that_is_known(
     assert "desk_20250902_1100.bin 11:00:01 11:00:02 the disk refused 7 3" in told
 
 
+@pytest.mark.parametrize("as_json", [True, False])
 def test_verify_ends_with_1_when_something_is_torn_or_damaged(
     as_json: bool, nine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
