@@ -109,11 +109,26 @@ def test_a_universe_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     assert len(desk.look(after_s=31)) == 1
 
 
+def test_a_feed_without_a_universe_does_not_cost_the_others_their_bands(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, FUTURE)
+    watch = LimitsWatch(["another", FEED], tmp_path, desk.answers, desk.clock)
+    watch.look()
+    assert "another_20261120.json" in watch.detail
+    assert [seen.limits for seen in read_limits(desk.path)] == [{"F": (90.5, 110.0)}]
+    save_universe(universe_path(tmp_path, "another", DAY), Universe({"G": Entry(9, symbol="F", exchange="BFO")}))
+    desk.clock.advance(30)
+    watch.look()
+    assert watch.detail.startswith("bands of 2 instruments, 1 new")
+    assert len(desk.answers.asked) == 2, "what is known is not asked again so soon"
+
+
 def test_a_line_cut_short_by_a_crash_does_not_count(desk: Desk) -> None:
     desk.look()
     with desk.path.open("ab") as file:
         file.write(b'{"at_ns": 5, "lim')
     assert len(list(read_limits(desk.path))) == 1
+    desk.answers.given[0] = replace(FUTURE, upper_limit=Decimal(120))
+    assert desk.look(after_s=900) == [{"F": (90.5, 110.0)}, {"F": (90.5, 120.0)}]
 
 
 @pytest.fixture

@@ -80,6 +80,21 @@ def test_verify_of_a_folder_sums_its_hours(journal: Path, capsys: pytest.Capture
         assert [file["records"] for file in found["files"]] == [3, 1]
 
 
+def test_verify_shows_people_each_gap_with_its_hour_and_all_that_is_known(
+    journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = {"event": "gap", "from": "11:00:01", "to": "11:00:02", "reason": "the disk refused", "records": 7}
+    with open_writer(journal) as writer:
+        writer.append([(kite_message(index_packet()), NINE + 2 * HOUR_NS, 0)])
+        writer.control({**refused, "connection": 3}, NINE + 2 * HOUR_NS)
+    assert ran("journal", "verify", journal) == 0
+
+    told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "file from to reason records connection" in told
+    assert "desk_20250902_0900.bin 09:00:03 09:00:05 drop – –" in told
+    assert "desk_20250902_1100.bin 11:00:01 11:00:02 the disk refused 7 3" in told
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_verify_ends_with_1_when_something_is_torn_or_damaged(
     as_json: bool, nine: Path, capsys: pytest.CaptureFixture[str]

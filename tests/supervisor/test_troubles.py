@@ -54,3 +54,13 @@ def test_a_service_without_troubles_or_gauges_raises_none(tmp_path: Path) -> Non
     empty: dict[str, Any] = {}
     hearing.troubles.hear("recorder", empty)
     assert hearing.hear() == []
+
+
+def test_one_that_could_not_be_told_is_told_as_soon_as_it_can_be(tmp_path: Path) -> None:
+    hearing = Hearing(tmp_path / "run")
+    for _ in range(20):
+        assert hearing.hear(LOGIN) == []
+    hearing.run_dir.mkdir()
+    told = [hearing.hear(LOGIN) for _ in range(60)]
+    assert told[0] == []
+    assert told[-1] == ["login needed"]

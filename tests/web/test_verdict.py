@@ -115,6 +115,15 @@ def test_a_disk_that_will_be_full_is_said_while_somebody_records_on_it(desk: Mad
     assert problems(desk.look()) == []
 
 
+def test_a_disk_that_refuses_is_said_once(desk: MadeDesk) -> None:
+    feed = {"state": "connected", "last_data_ns": desk.clock.at_ns, "disk_error": "full", "buffered_records": 412}
+    full = {"what": "the disk will be full in about 0.0 h", "hint": "make room on it"}
+    desk.say("recorder", "packets", feeds={FEED: feed}, disk={"free_bytes": 0, "trouble": full})
+    assert [each.what for each in problems(desk.look())] == [
+        "the disk refuses: 412 records of sensex_desk wait in memory"
+    ]
+
+
 def test_damaged_files_are_said(desk: MadeDesk) -> None:
     desk.decide([{"no": "kind"}])
     desk.say("decode", feed=FEED, damaged=2)

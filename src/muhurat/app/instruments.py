@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from muhurat.model.instrument import Instrument
 
 
-def prepare_universe(desk: Desk, *, again: bool = False) -> None:
-    """Fetch today's instruments and write today's universe file of every feed; raises after the others were written.
+def prepare_universe(desk: Desk, *, again: bool = False) -> dict[str, int]:
+    """Fetch today's instruments and write today's universe file of every feed; how many instruments by feed.
 
     A file that is there already is left alone, so that a day goes on with the instruments it began with; `again` makes
-    it anew.
+    it anew. What is wrong with one feed is raised after the others were written.
     """
-    choose_instruments(desk, start("universe", desk), again=again)
+    return choose_instruments(desk, start("universe", desk), again=again)
 
 
 def choose_instruments(desk: Desk, clock: Clock, *, again: bool = False) -> dict[str, int]:
-    """What `prepare_universe` does, in a process that has its own log; how many instruments by feed."""
+    """What `prepare_universe` does, in a process that has its own log."""
     from muhurat.capture.universe import load_universe, save_universe, universe_path
     from muhurat.venues.kite.instruments import save_instruments
 

@@ -6,6 +6,7 @@ the instant and the bands of what was, in rupees. `ticks_full_named` and the qua
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -77,7 +78,7 @@ def run(
 
 
 class LimitsWatch:
-    """Asks when a quarter of an hour of desk time has passed, or half a real minute after a failure."""
+    """Asks when a quarter of an hour of desk time has passed, or half a real minute after a failure of that feed's."""
 
     def __init__(self, feeds: Sequence[str], universe: Path, quotes: Quotes, clock: Clock) -> None:
         self.detail = "has not asked yet"
@@ -86,26 +87,36 @@ class LimitsWatch:
         self._universe = universe
         self._quotes = quotes
         self._clock = clock
-        self._due_ns = 0
+        self._due_ns: dict[str, int] = {}
+        self._known: dict[str, int] = {}
         self._again_at = float("-inf")
         self._log = get_logger(__name__)
 
     def look(self) -> None:
         """Ask and keep what is new, when it is time."""
         now_ns = self._clock.now_ns()
-        if now_ns < self._due_ns or self._clock.monotonic() < self._again_at:
+        due = [feed for feed in self._feeds if now_ns >= self._due_ns.get(feed, 0)]
+        if not due or self._clock.monotonic() < self._again_at:
             return
-        try:
-            counted = [self._ask(feed, now_ns) for feed in self._feeds]
-        except (VenueError, UniverseError, OSError) as error:
-            if self.detail != str(error):
-                self._log.warning("the price bands are not known", error=str(error))
-            self.detail, self._again_at = str(error), self._clock.monotonic() + _AGAIN_S
-            return
-        self._due_ns = now_ns + _EVERY_NS
-        self.instruments = sum(known for known, _ in counted)
-        changed = sum(fresh for _, fresh in counted)
-        self.detail = f"bands of {self.instruments:,} instruments, {changed:,} new at {ist(now_ns):%H:%M:%S}"
+        changed, troubles = 0, []
+        for feed in due:
+            try:
+                self._known[feed], fresh = self._ask(feed, now_ns)
+            except (VenueError, UniverseError, OSError) as error:
+                troubles.append(str(error))
+                continue
+            self._due_ns[feed] = now_ns + _EVERY_NS
+            changed += fresh
+        self.instruments = sum(self._known.values())
+        if troubles:
+            self._put_off("; ".join(dict.fromkeys(troubles)))
+        else:
+            self.detail = f"bands of {self.instruments:,} instruments, {changed:,} new at {ist(now_ns):%H:%M:%S}"
+
+    def _put_off(self, trouble: str) -> None:
+        if self.detail != trouble:
+            self._log.warning("the price bands are not known", error=trouble)
+        self.detail, self._again_at = trouble, self._clock.monotonic() + _AGAIN_S
 
     def _ask(self, feed: str, now_ns: int) -> tuple[int, int]:
         """How many bands a feed has now, and how many of them are new."""
@@ -121,9 +132,16 @@ class LimitsWatch:
         path = limits_path(self._universe, feed, day)
         fresh = _new(bands, path)
         if fresh:
-            with path.open("ab") as file:
-                file.write(msgspec.json.encode(Seen(now_ns, fresh)) + b"\n")
+            _append(path, msgspec.json.encode(Seen(now_ns, fresh)))
         return len(bands), len(fresh)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Add a line, behind one that a crash or a full disk cut short too."""
+    with path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write(b"\n" * torn + line + b"\n")
 
 
 def _new(bands: Mapping[str, tuple[float, float]], path: Path) -> Bands:

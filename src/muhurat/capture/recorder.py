@@ -164,14 +164,19 @@ class Recorder:
         """What should reach a person; the supervisor makes an alert of each."""
         for name, feed in self._feeds.items():
             yield from feed.troubles(name)
-        trouble = self._disk.trouble() if self._disk else None
-        if trouble:
+        if trouble := self._room_trouble():
             yield trouble
+
+    def _room_trouble(self) -> dict[str, str] | None:
+        """The disk's forecast, as long as it is one: that the disk refuses is told of each feed."""
+        if self._disk is None or any(feed.recorder.trouble for feed in self._feeds.values()):
+            return None
+        return self._disk.trouble()
 
     def _detail(self) -> str:
         """A sentence for the heartbeat: what is wrong, else how much has come."""
         wrong = [text for name, feed in self._feeds.items() if (text := feed.wrong(name))]
-        if self._disk and (trouble := self._disk.trouble()):
+        if trouble := self._room_trouble():
             wrong.append(trouble["what"])
         if wrong:
             return "; ".join(wrong)

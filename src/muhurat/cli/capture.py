@@ -88,7 +88,8 @@ def universe(
     """Choose today's instruments of every feed from the venue's dump, and write the universe files."""
     from muhurat import app as parts
 
-    parts.prepare_universe(parts.open_desk(desk, overlay or []), again=again)
+    for feed, instruments in parts.prepare_universe(parts.open_desk(desk, overlay or []), again=again).items():
+        typer.echo(f"{feed}: {instruments} instruments")
 
 
 @app.command()

@@ -204,4 +204,6 @@ def _show_verified(checked: list[Verification]) -> None:
         for found in checked
     ]
     print_table(rows)
-    print_table([gap for found in checked for gap in found.gaps], title="gaps", empty="none")
+    gaps = [{"file": found.file, **gap} for found in checked for gap in found.gaps]
+    told = list(dict.fromkeys(name for gap in gaps for name in gap))
+    print_table([{name: gap.get(name) for name in told} for gap in gaps], title="gaps", empty="none")

@@ -140,9 +140,10 @@ def _of_disk(name: str, feed: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _of_room(shot: Snapshot) -> Iterator[Problem]:
-    """A disk that will be full before the day is done, as long as somebody records on it."""
+    """A disk that will be full before the day is done, as long as somebody records on it and it refuses nothing yet."""
     trouble = shot.status["disk"].get("trouble")
-    if trouble and shot.runs("recorder"):
+    refuses = any(feed.get("disk_error") for feed in shot.status["feeds"].values())
+    if trouble and shot.runs("recorder") and not refuses:
         yield Problem(trouble["what"], trouble["hint"])
 
 
