@@ -19,7 +19,7 @@ demo: setup ## Run a whole simulated trading day; options in ARGS, as in make de
 	@$(BIN)/muhurat demo $(ARGS) || { echo "make demo: the day was not sound, or did not start; the lines above say why."; exit 1; }
 
 test: setup system check ## Run the checks and every test.
-	@$(BIN)/pytest -n 3 $(ARGS) || { echo "make test: a test failed; run it alone with .venv/bin/pytest FILE::NAME."; exit 1; }
+	@$(BIN)/pytest -n 4 $(ARGS) || { echo "make test: a test failed; run it alone with .venv/bin/pytest FILE::NAME."; exit 1; }
 
 check: setup ## Run the linter, the format check and the type checker.
 	@$(BIN)/ruff check . || { echo "make check: the linter objects; .venv/bin/ruff check --fix mends what it can."; exit 1; }

@@ -1,4 +1,4 @@
-"""How tests are dealt out to several workers (`pytest -n 3`): a file stays on one, for the sake of its fixtures."""
+"""How tests are dealt out to several workers (`pytest -n 4`): a file stays on one, for the sake of its fixtures."""
 
 from __future__ import annotations
 
