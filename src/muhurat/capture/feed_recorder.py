@@ -21,7 +21,7 @@ from muhurat.capture.journal.hour import AppendFailed
 from muhurat.capture.journal.repaired import Recovery
 from muhurat.capture.journal.writer import JournalWriter, Message
 from muhurat.capture.line import Line
-from muhurat.capture.lines import Lines
+from muhurat.capture.lines import FeedLines
 from muhurat.capture.recorded_today import RecordedToday, recorded_on
 from muhurat.clock import Clock
 from muhurat.errors import MuhuratError
@@ -75,7 +75,7 @@ class FeedRecorder:
         self.plan = plan
         self.messages = self.packets = self.bytes = 0
         self.last_frame_ns = self.last_data_ns = 0
-        self.lines = Lines(self, clock, (plan.opens_ns, plan.closes_ns), self._note)
+        self.lines = FeedLines(self, clock, (plan.opens_ns, plan.closes_ns), self._note)
         self.trouble = ""
         self.repaired: dict[str, Any] | None = None
         self.backlog = Backlog(plan.buffer_bytes)

@@ -19,7 +19,7 @@ Span = tuple[int | None, int | None]
 """From when until when silence is a gap; None where nobody knows."""
 
 
-class Lines:
+class FeedLines:
     """A feed is as well as the worst of its lines: `state`, `why`, `login_needed`.
 
     `gaps` are today's that are over, `connections` counts today's; `settled` is set when the first attempt of every

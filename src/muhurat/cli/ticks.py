@@ -86,14 +86,16 @@ def ingest(
 
     from muhurat import app as composition
     from muhurat.cli.output import print_rows
-    from muhurat.errors import UsageError
+    from muhurat.errors import StoreError, UsageError
     from muhurat.stores.base import hour_number
 
     if (date is None) == (hour is None):
         raise UsageError("say which: --date YYYY-MM-DD or --hour YYYYMMDD_HH00")
-    if hour:
-        hour_number(hour)
-    chosen = hour or f"{date:%Y%m%d}"
+    try:
+        chosen = f"{date:%Y%m%d}" if hour is None else hour
+        hour_number(hour or f"{chosen}_0000")
+    except StoreError as error:
+        raise UsageError(str(error), hint=error.hint) from error
     opened = composition.open_desk(desk, overlay or [])
     done = composition.ingest_ticks(opened, feed, chosen, anew=replace)
     shown = done if json else track(done, f"ingesting {chosen}", transient=True)
