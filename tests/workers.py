@@ -9,13 +9,21 @@ import pytest
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
-LONGEST: Final = "tests/day/"
-"""What the workers begin with."""
+FIRST: Final = ("tests/day/", "tests/jobs/faults/")
+"""What the workers begin with, the longest of all."""
 
 TOGETHER: Final = {
     "tests/day/test_candle_day.py": "whole days",
     "tests/day/test_short_day.py": "whole days",
-    "tests/jobs/faults/": "job faults",
+    "tests/contract/test_reference_store.py": "databases",
+    "tests/jobs/backup/test_mysql_backup.py": "databases",
+    "tests/jobs/faults/": "databases",
+    "tests/jobs/monitor/test_process_monitor.py": "databases",
+    "tests/servers/": "databases",
+    "tests/stores/sql/test_migrations.py": "databases",
+    "tests/web/dashboard/test_jobs_in_browser.py": "pages",
+    "tests/web/dashboard/test_timeline.py": "pages",
+    "tests/web/test_server.py": "pages",
     "tests/stores/questdb/": "QuestDB",
     "tests/contract/test_tick_store.py": "QuestDB",
 }
@@ -37,4 +45,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+        items.sort(key=lambda item: not item.nodeid.startswith(FIRST))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+collect_ignore = [] if "MUHURAT_KILLS" in os.environ else ["test_bod.py"]
+"""A long form: what it does once takes a minute of two cores."""
 
 MUHURAT_SESSION = "2025-10-21"
 """One hour of trading, 13:45 to 14:45: the shortest whole day there is."""

@@ -158,14 +158,23 @@ class KiteStream:
         except WSHandshakeError as error:
             return self._was_refused(error, token)
         except (WSError, OSError) as error:
-            wire.abandon()
+            await self._let_go(wire)
             pause_s = self._backoff.next_s()
             self._tell_attempt(ConnectionKind.UNREACHABLE, str(error) or "timed out", pause_s)
             return pause_s
         except asyncio.CancelledError:
-            wire.abandon()
+            await self._let_go(wire)
             raise
         return await self._live(wire)
+
+    async def _let_go(self, wire: Wire) -> None:
+        """An attempt ended; its connection may have come about at the same moment, and would stay for ever."""
+        if not wire.came_about:
+            wire.abandon()
+            return
+        self._wire = None
+        await wire.hang_up()
+        self._tell(ConnectionKind.DISCONNECTED, self._number, "closed")
 
     async def _dial(self, wire: Wire, token: str) -> None:
         query = urlencode({"api_key": self._api_key, "access_token": token})

@@ -97,6 +97,11 @@ class Wire(WSListener):
         except (TimeoutError, WSError):
             transport.disconnect(graceful=False)
 
+    @property
+    def came_about(self) -> bool:
+        """Whether there is, or was, a connection."""
+        return self._transport is not None
+
     def abandon(self) -> None:
         """Hand nothing on any more; a connection that only now comes about is dropped."""
         self._deaf = True
