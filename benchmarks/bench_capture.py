@@ -202,7 +202,7 @@ async def slope() -> Result:
             for process in (recorder, server):
                 process.kill()
                 await process.wait()
-    assert files == 2
+    assert files >= 2, "the hour did not turn"
     assert hours[-1] > 0.9
     grown = linear_regression(hours, memory).slope
     note = f"{HOUR_MESSAGES:,} messages of 59.5 KB in {hour_s:.0f} s, {files} files; baseline: its size"
