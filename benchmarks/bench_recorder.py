@@ -111,10 +111,14 @@ async def measured() -> list[Result]:
 
 
 def make_desk(folder: Path, url: str) -> None:
+    """A desk whose recorder has something to subscribe: without instruments it opens no connection."""
     (folder / "desk.yaml").write_text(DESK % url)
     token = folder / "config" / "api_configs" / "zerodha_token.json"
     token.parent.mkdir(parents=True)
     token.write_text(json.dumps(TOKEN))
+    universe = folder / "data" / "universe" / "bench_20250902.json"
+    universe.parent.mkdir(parents=True)
+    universe.write_text(json.dumps({"instruments": {f"I{token}": {"token": token} for token in range(1, 321)}}))
 
 
 async def started(*arguments: str, clock: ClockPage | None = None) -> Process:
