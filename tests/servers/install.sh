@@ -12,6 +12,7 @@ command -v dockerd >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || missing="$miss
 command -v busybox >/dev/null 2>&1 || missing="$missing busybox-static"
 command -v mvn >/dev/null 2>&1 || missing="$missing maven"
 command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
+command -v zstd >/dev/null 2>&1 || missing="$missing zstd"
 command -v gpg >/dev/null 2>&1 || missing="$missing gnupg"
 [ -n "$missing" ] || exit 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.servers.processes import ServerProcess, free_port, program, short_folder
+from tests.servers.processes import PrivateServer, ServerProcess, free_port, program, short_folder
 
 PASSWORD = "a password, with signs: /@%"
 SMALL = ("--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--innodb-data-file-path=ibdata1:12M:autoextend")
@@ -43,7 +42,7 @@ def set_password(file: Path, password: str) -> Path:
     return file
 
 
-class MariaDb:
+class MariaDb(PrivateServer):
     """A server: `start`, `stop`, `kill` it, and `url(database)` for a desk file."""
 
     host = "127.0.0.1"
@@ -56,28 +55,6 @@ class MariaDb:
         self.socket = folder / "s.sock"
         self.data = initial_data(folder)
         self._process = ServerProcess(self._command(), folder / "log", self._answers)
-
-    def start(self) -> None:
-        self._process.start()
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """The server is away for the length of the block."""
-        self.stop()
-        try:
-            yield
-        finally:
-            self.start()
 
     def url(self, database: str) -> str:
         return f"mysql://{self.user}:{quote(self.password, safe='')}@{self.host}:{self.port}/{database}"

@@ -9,7 +9,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import missing
@@ -107,6 +108,34 @@ class ServerProcess:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+class PrivateServer:
+    """A server of the test run's own; whoever stops it starts it again, best by `stopped()`."""
+
+    _process: ServerProcess
+
+    def start(self) -> None:
+        self._process.start()
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The server is away for the length of the block."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
 
 def _dying_with_us() -> list[str]:

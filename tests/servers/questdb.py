@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tests.conftest import missing
-from tests.servers.processes import ServerProcess, free_port, program, short_folder, wait_until
+from tests.servers.processes import PrivateServer, ServerProcess, free_port, program, short_folder, wait_until
 
 VERSION = "9.3.2"
 SHA256 = "fe875305d40a966c8256c9420122111d003c4709866109a59361d8cbefe3cedf"
@@ -54,7 +54,7 @@ def _whole(path: Path) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256
 
 
-class QuestDb:
+class QuestDb(PrivateServer):
     """A server that wants a user and a password: `start`, `stop`, `kill`, `frozen` it; `url` for a desk file."""
 
     host = "127.0.0.1"
@@ -69,28 +69,6 @@ class QuestDb:
         conf = self.root / "conf" / "server.conf"
         conf.parent.mkdir(parents=True)
         conf.write_text("".join(f"{name}={value}\n" for name, value in self._settings().items()))
-
-    def start(self) -> None:
-        self._process.start()
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """The server is away for the length of the block."""
-        self.stop()
-        try:
-            yield
-        finally:
-            self.start()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

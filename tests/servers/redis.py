@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers.processes import ServerProcess, free_port, program, short_folder
+from tests.servers.processes import PrivateServer, ServerProcess, free_port, program, short_folder
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 PASSWORD = "a-redis-password"
 
 
-class RedisServer:
+class RedisServer(PrivateServer):
     """A server: `start`, `stop`, `kill` it; `url` for a desk file. It keeps nothing over a restart."""
 
     host = "127.0.0.1"
@@ -30,28 +29,6 @@ class RedisServer:
         command = [program("redis-server", "redis-server"), "--bind", self.host, "--port", str(self.port)]
         command += ["--save", "", "--appendonly", "no", "--dir", str(folder), "--requirepass", self.password]
         self._process = ServerProcess(command, folder / "log", self._answers)
-
-    def start(self) -> None:
-        self._process.start()
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """The server is away for the length of the block."""
-        self.stop()
-        try:
-            yield
-        finally:
-            self.start()
 
     def client(self) -> Redis:
         """A plain client, as another program would use one."""

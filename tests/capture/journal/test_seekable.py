@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from muhurat.capture.journal.seekable import FRAME_BYTES, SeekableBytes, seekable
 from muhurat.errors import JournalError
+from tests.servers.processes import program
 
 
 def packed(path: Path, content: bytes, frame: int = FRAME_BYTES) -> SeekableBytes:
@@ -52,11 +52,12 @@ def test_any_slice_and_any_search_are_those_of_the_bytes(
         )
 
 
-@pytest.mark.skipif(shutil.which("zstd") is None, reason="no zstd program")
 @pytest.mark.parametrize("size", [0, 5000])
 def test_the_zstd_program_gives_the_file_back(size: int, tmp_path: Path) -> None:
     packed(tmp_path / "x.bin.zst", some_bytes(size), 1000)
-    done = subprocess.run(["zstd", "-d", "-q", str(tmp_path / "x.bin.zst")], capture_output=True, check=False)
+    done = subprocess.run(
+        [program("zstd", "zstd"), "-d", "-q", str(tmp_path / "x.bin.zst")], capture_output=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "x.bin").read_bytes() == some_bytes(size)
 

@@ -27,6 +27,7 @@ from muhurat.jobs.base import JobError, NotYet, Outcome
 from muhurat.jobs.library import db_backup, db_clean
 from muhurat.stores.base import ReferenceStore
 from tests.jobs.library.tools import TUESDAY, DeskTools, tools_in
+from tests.servers.processes import program
 
 BANS = {
     "Symbol": ["SAIL", "O'Reilly; ☂", "RBLBANK"],
@@ -287,8 +288,7 @@ def test_a_file_in_use_is_refused_with_the_name_of_who_uses_it(tools: DeskTools)
 
 
 def test_encryption_and_its_way_back(tools: DeskTools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if shutil.which("gpg") is None:
-        pytest.skip("gpg is missing")
+    program("gpg", "gnupg")
     home = tmp_path / "gnupg"
     home.mkdir(mode=0o700)
     monkeypatch.setenv("GNUPGHOME", str(home))

@@ -14,6 +14,7 @@ import mmap
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from struct import Struct
@@ -120,13 +121,11 @@ class SeekableBytes:
 
         start, end = self._starts[number], self._starts[number + 1]
         frame = memoryview(self._data)[self._places[number] : self._places[number + 1]]
-        try:
+        with suppress(ZstdError):  # told of below, as a frame of another length is
             if frame_content_size(frame) in (end - start, -1):
                 content = self._decompressor.decompress(frame, max_output_size=end - start)
                 if len(content) == end - start:
                     return content
-        except ZstdError:
-            pass  # told of below
         if (start, end) not in self.damaged:
             self.damaged.append((start, end))
         return bytes(end - start)
