@@ -11,7 +11,7 @@ import pytest
 
 from muhurat.clock import Clock, ManualClock, SystemClock
 from muhurat.errors import MuhuratError, VenueError
-from muhurat.venues.base import ConnectionKind
+from muhurat.venues.base import ConnectionEvent, ConnectionKind
 from muhurat.venues.kite.stream import KiteStream, StreamLimits
 from tests.venues.kite.ticker_server import HEARTBEAT, Listener, TickerServer, running, until
 
@@ -302,6 +302,24 @@ async def test_closing_says_goodbye(server: TickerServer, listener: Listener) ->
     await until(lambda: server.last.close_code is not None)
     assert server.last.close_code == 1000
     assert listener.events[-1].reason == "closed"
+
+
+async def test_ended_in_the_moment_of_connecting_it_leaves_no_connection_behind(
+    server: TickerServer, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = asyncio.create_task(make_stream(await server.start()).run(listener))
+    hear = listener.on_event
+
+    def end_at_once(event: ConnectionEvent) -> None:
+        hear(event)
+        if event.kind is CONNECTED:
+            task.cancel()
+
+    monkeypatch.setattr(listener, "on_event", end_at_once)
+    await asyncio.wait({task}, timeout=5)
+
+    await until(lambda: server.connections and server.last.close_code is not None)
+    assert listener.kinds()[-1] is DISCONNECTED
 
 
 async def test_closing_ends_a_pause_and_a_wait_for_a_token(listener: Listener) -> None:
